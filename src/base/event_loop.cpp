@@ -1,0 +1,72 @@
+#include "base/event_loop.hpp"
+
+#include <cassert>
+#include <future>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <pthread.h>
+
+namespace carillon::base {
+
+EventLoop::EventLoop(std::string name) : name_(std::move(name)), work_(boost::asio::make_work_guard(io_)) {}
+
+EventLoop::~EventLoop() {
+  stop();
+}
+
+void EventLoop::start() {
+  std::promise<void> running;
+  thread_ = std::thread([this, &running] {
+    thread_id_ = std::this_thread::get_id();
+    pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
+    running.set_value();
+    io_.run();
+  });
+  running.get_future().wait();
+}
+
+void EventLoop::stop() {
+  if (!thread_.joinable()) return;
+  assert(!is_current());
+  post([this] {
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    work_.reset();
+    io_.stop();
+  });
+  thread_.join();
+}
+
+void EventLoop::post(Task task) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    inbox_.push_back(std::move(task));
+    if (inbox_.size() > 1) return;
+  }
+  boost::asio::post(io_, [this] { drain(); });
+}
+
+void EventLoop::at_end_of_turn(Task task) {
+  end_of_turn_.push_back(std::move(task));
+  if (end_of_turn_.size() > 1) return;
+  boost::asio::post(io_, [this] {
+    std::vector<Task> tasks;
+    tasks.swap(end_of_turn_);
+    for (Task& each : tasks) each();
+  });
+}
+
+void EventLoop::drain() {
+  {
+    const std::lock_guard lock(mutex_);
+    turn_.swap(inbox_);
+  }
+  for (Task& task : turn_) task();
+  turn_.clear();
+}
+
+}  // namespace carillon::base

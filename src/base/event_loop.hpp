@@ -1,0 +1,52 @@
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+namespace carillon::base {
+
+/// One thread that runs one io_context, and an inbox through which other threads hand it work. Whatever
+/// belongs to a loop is touched by its thread only, so it needs no lock.
+class EventLoop {
+ public:
+  using Task = std::move_only_function<void()>;
+
+  explicit EventLoop(std::string name);
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+  ~EventLoop();
+
+  void start();
+  /// Runs what was posted before, then ends the thread and joins it. Not from the loop itself.
+  void stop();
+
+  /// Hands `task` over; tasks of one thread run in the order posted. Any thread. One wake-up for all that
+  /// gathers until the loop comes by. Posting to a stopped loop drops the task.
+  void post(Task task);
+  /// Runs `task` once the current turn's tasks are done. Loop only.
+  void at_end_of_turn(Task task);
+
+  bool is_current() const { return std::this_thread::get_id() == thread_id_; }
+  boost::asio::io_context& io() { return io_; }
+  const std::string& name() const { return name_; }
+
+ private:
+  void drain();
+
+  std::string name_;
+  boost::asio::io_context io_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  std::thread thread_;
+  std::thread::id thread_id_;
+  std::mutex mutex_;
+  std::vector<Task> inbox_;
+  bool stopped_ = false;
+  std::vector<Task> turn_;
+  std::vector<Task> end_of_turn_;
+};
+
+}  // namespace carillon::base

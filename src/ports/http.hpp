@@ -1,0 +1,62 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "model/errors.hpp"
+#include "model/identity.hpp"
+
+namespace carillon::ports {
+
+/// One HTTP request as the gateway hands it to a route: bounded, complete, authenticated when the route
+/// asks for it.
+struct HttpRequest {
+  std::string method;
+  std::string path;   ///< without query and stage, percent-decoding not yet done
+  std::string query;  ///< raw, without `?`
+  std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
+  std::string body;
+  std::string source_address;           ///< the client's, forwarded headers of trusted proxies applied
+  std::vector<std::string> parameters;  ///< decoded values of the `{…}` segments of the route's path
+  model::IdentityPtr identity;          ///< set unless the route is open
+
+  /// The header's value, or empty. `name` in lower case.
+  std::string_view header(std::string_view name) const;
+  /// The first value of a decoded query parameter, nothing when absent or badly encoded.
+  std::optional<std::string> query_value(std::string_view name) const;
+  /// Every value of a query parameter, in order.
+  std::vector<std::string> query_values(std::string_view name) const;
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string body;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;  ///< beside those the gateway adds itself
+
+  static HttpResponse json(int status, std::string body);
+  /// The documented answer for `error`, `Retry-After` and `WWW-Authenticate` included.
+  static HttpResponse error(const model::Error& error);
+};
+
+/// Sends the answer; exactly once, from any thread.
+using HttpResponder = std::move_only_function<void(HttpResponse)>;
+using HttpHandler = std::function<void(HttpRequest, HttpResponder)>;
+
+enum class Access { open, token };
+
+/// A line of the route table. `path` segments in braces match one segment each: `/queues/{name}/messages`.
+struct Route {
+  std::string method;
+  std::string path;
+  Access access = Access::token;
+  HttpHandler handler;
+  /// How many times `max_message_bytes` the body may have.
+  std::size_t body_factor = 1;
+};
+
+}  // namespace carillon::ports

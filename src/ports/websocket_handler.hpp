@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/identity.hpp"
+#include "ports/completion.hpp"
+#include "ports/http.hpp"
+
+namespace carillon::ports {
+
+using LoopIndex = std::uint32_t;
+
+/// One accepted WebSocket, held by those who answer it later. Any thread; calls on a socket that has closed
+/// do nothing.
+class SocketHandle {
+ public:
+  virtual ~SocketHandle() = default;
+  /// Queues one text frame. A socket whose outbound buffer is full is closed 1013.
+  virtual void send(std::string text) = 0;
+  virtual void close(std::uint16_t code, std::string reason) = 0;
+  /// After a refreshed token: the new expiry counts from now on.
+  virtual void set_identity(model::IdentityPtr identity) = 0;
+};
+using SocketPtr = std::shared_ptr<SocketHandle>;
+
+/// What the gateway knows of a socket when a frame comes in. Valid during the call only.
+struct FrameContext {
+  const model::ConnectionId& connection;
+  const model::IdentityPtr& identity;
+  const SocketPtr& socket;
+};
+
+/// An upgrade that passed the protocol checks (RFC 6455 §4.2.1, Origin, Host) and asks to be let in.
+struct UpgradeRequest {
+  HttpRequest http;
+  std::vector<std::string> subprotocols;  ///< as offered, in order
+  model::ConnectionId connection;         ///< made by the gateway
+  LoopIndex loop = 0;
+};
+
+/// How the gateway is to accept an upgrade.
+struct Admission {
+  model::IdentityPtr identity;
+  std::string subprotocol;  ///< echoed when not empty
+  std::string first_frame;  ///< sent right after the 101 when not empty
+};
+
+/// The seeds' $connect, $disconnect and $default routes. The gateway calls it on the socket's loop.
+class WebSocketHandler {
+ public:
+  virtual ~WebSocketHandler() = default;
+  /// Decides on an upgrade. An error becomes the HTTP answer in place of the 101.
+  virtual void on_connect(UpgradeRequest request, Completion<Admission> done) = 0;
+  /// One complete text message, already valid UTF-8 and within max_message_bytes.
+  virtual void on_frame(const FrameContext& context, std::string_view text) = 0;
+  /// Once for every connection that on_connect was called for and that was admitted.
+  virtual void on_disconnect(const model::ConnectionId& connection, std::uint16_t code) = 0;
+};
+
+}  // namespace carillon::ports
