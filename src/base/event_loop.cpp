@@ -1,13 +1,19 @@
 #include "base/event_loop.hpp"
 
 #include <cassert>
-#include <future>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <pthread.h>
 
 namespace carillon::base {
+namespace {
+
+thread_local const EventLoop* current_loop = nullptr;
+
+}  // namespace
+
+bool EventLoop::is_current() const { return current_loop == this; }
 
 EventLoop::EventLoop(std::string name) : name_(std::move(name)), work_(boost::asio::make_work_guard(io_)) {}
 
@@ -16,26 +22,25 @@ EventLoop::~EventLoop() {
 }
 
 void EventLoop::start() {
-  std::promise<void> running;
-  thread_ = std::thread([this, &running] {
-    thread_id_ = std::this_thread::get_id();
+  thread_ = std::thread([this] {
+    current_loop = this;
     pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
-    running.set_value();
     io_.run();
   });
-  running.get_future().wait();
 }
 
 void EventLoop::stop() {
   if (!thread_.joinable()) return;
   assert(!is_current());
   post([this] {
-    {
-      const std::lock_guard lock(mutex_);
-      stopped_ = true;
-    }
-    work_.reset();
-    io_.stop();
+    at_end_of_turn([this] {
+      {
+        const std::lock_guard lock(mutex_);
+        stopped_ = true;
+      }
+      work_.reset();
+      io_.stop();
+    });
   });
   thread_.join();
 }

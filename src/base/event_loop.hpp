@@ -30,7 +30,7 @@ class EventLoop {
   /// Runs `task` once the current turn's tasks are done. Loop only.
   void at_end_of_turn(Task task);
 
-  bool is_current() const { return std::this_thread::get_id() == thread_id_; }
+  bool is_current() const;
   boost::asio::io_context& io() { return io_; }
   const std::string& name() const { return name_; }
 
@@ -41,7 +41,6 @@ class EventLoop {
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   std::thread thread_;
-  std::thread::id thread_id_;
   std::mutex mutex_;
   std::vector<Task> inbox_;
   bool stopped_ = false;

@@ -52,6 +52,7 @@ inline constexpr ErrorEntry kConflict{"conflict", 409, 0, false, "Conflict"};
 inline constexpr ErrorEntry kGone{"gone", 410, 0, false, "Gone"};
 inline constexpr ErrorEntry kMessageTooLarge{"message_too_large", 413, 1009, false, "Message too large"};
 inline constexpr ErrorEntry kUriTooLong{"uri_too_long", 414, 0, false, "URI too long"};
+inline constexpr ErrorEntry kExpectationFailed{"expectation_failed", 417, 0, false, "Expectation failed"};
 inline constexpr ErrorEntry kUpgradeRequired{"upgrade_required", 426, 0, false, "Upgrade required"};
 inline constexpr ErrorEntry kTooManyRequests{"too_many_requests", 429, 0, true, "Too many requests"};
 inline constexpr ErrorEntry kTooManyConnections{"too_many_connections", 429, 0, true, "Too many connections"};
@@ -61,6 +62,9 @@ inline constexpr ErrorEntry kHeadersTooLarge{"headers_too_large", 431, 0, false,
 inline constexpr ErrorEntry kSendFailed{"send_failed", 500, 0, true, "Failed to send message via WebSocket"};
 inline constexpr ErrorEntry kPublishFailed{"publish_failed", 500, 0, true, "Failed to publish message"};
 inline constexpr ErrorEntry kInternal{"internal", 500, 1011, true, "Internal error"};
+inline constexpr ErrorEntry kNotImplemented{"not_implemented", 501, 0, false, "Not implemented"};
+inline constexpr ErrorEntry kVersionNotSupported{"version_not_supported", 505, 0, false,
+                                                 "HTTP version not supported"};
 inline constexpr ErrorEntry kOverloaded{"overloaded", 503, 0, true, "Service overloaded"};
 inline constexpr ErrorEntry kDraining{"draining", 503, 1001, true, "Service draining"};
 inline constexpr ErrorEntry kUnavailable{"unavailable", 503, 0, true, "Service unavailable"};

@@ -120,6 +120,30 @@ std::string_view JsonDocument::raw(std::string_view key) const {
   return {};
 }
 
+std::vector<std::string_view> raw_elements(std::string_view array) {
+  std::vector<std::string_view> elements;
+  std::size_t depth = 0;
+  std::size_t start = 1;
+  for (std::size_t at = 0; at < array.size();) {
+    const char c = array[at];
+    if (c == '"') {
+      at = skip_string(array, at);
+      continue;
+    }
+    if (depth == 1 && (c == ',' || c == ']')) {
+      std::size_t end = at;
+      while (start < end && is_space(array[start])) ++start;
+      while (end > start && is_space(array[end - 1])) --end;
+      if (end > start) elements.push_back(array.substr(start, end - start));
+      start = at + 1;
+    }
+    if (c == '{' || c == '[') ++depth;
+    if (c == '}' || c == ']') --depth;
+    ++at;
+  }
+  return elements;
+}
+
 const boost::json::string* string_member(const boost::json::object& object, std::string_view key) {
   const auto* value = object.if_contains(key);
   return value ? value->if_string() : nullptr;

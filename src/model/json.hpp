@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/json/object.hpp>
 #include <boost/json/storage_ptr.hpp>
@@ -39,6 +40,9 @@ class JsonDocument {
   std::unique_ptr<Memory, void (*)(Memory*)> memory_;
   boost::json::value* value_;
 };
+
+/// The bytes of each element of `array`, which is a JSON array that was found valid.
+std::vector<std::string_view> raw_elements(std::string_view array);
 
 /// The string member `key`, or nothing when it is absent or no string.
 const boost::json::string* string_member(const boost::json::object& object, std::string_view key);

@@ -12,20 +12,6 @@
 
 namespace carillon::ports {
 
-/// What is known of a live connection (CONTRACT §5). Written at connect; only last_active_at changes, by the
-/// loop that owns the socket.
-struct ConnectionRecord {
-  model::ConnectionId id;
-  model::IdentityPtr identity;
-  LoopIndex loop = 0;
-  std::vector<model::Target> memberships;  ///< the org, hub and project named at connect time
-  base::EpochMs connected_at = 0;
-  std::string source_address;
-  std::string user_agent;
-  std::atomic<base::EpochMs> last_active_at{0};
-};
-using ConnectionRecordPtr = std::shared_ptr<ConnectionRecord>;
-
 struct ConnectionView {
   ConnectionRecordPtr record;
   std::vector<std::string> chat_ids;
@@ -40,6 +26,9 @@ struct PresentUser {
   model::UserId user;
   std::size_t connections = 0;
 };
+
+/// `[{"userId":"…","connections":1}]`.
+void append_present_users(std::string& out, const std::vector<PresentUser>& users);
 
 /// Which connections there are and what each receives. Checking a right and registering a subscription is
 /// one step, ordered with every permission change (DESIGN, Threads). Any thread.

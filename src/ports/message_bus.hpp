@@ -11,8 +11,8 @@ namespace carillon::ports {
 /// A message that somebody wants published: validated, enriched, not yet authorised or durable.
 struct Publication : model::MessageBody {
   model::IdentityPtr identity;
-  bool over_socket = false;
-  bool generate_sequence = true;  ///< counts for fifo messages to a chat only
+  model::ConnectionId connection;  ///< over a socket (P2P): the sender's; empty over HTTP (A2P)
+  bool generate_sequence = true;   ///< counts for fifo messages to a chat only
   std::optional<model::SequenceNumber> custom_sequence;
   std::string deduplication_id;  ///< the sender's own; empty: by content for fifo, none for standard
 };

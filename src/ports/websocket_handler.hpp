@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -42,11 +43,25 @@ struct UpgradeRequest {
   LoopIndex loop = 0;
 };
 
+/// What is known of a live connection (CONTRACT §5). Written at connect; only last_active_at changes, by the
+/// loop that owns the socket.
+struct ConnectionRecord {
+  model::ConnectionId id;
+  model::IdentityPtr identity;
+  LoopIndex loop = 0;
+  std::vector<model::Target> memberships;  ///< the org, hub and project named at connect time
+  base::EpochMs connected_at = 0;
+  std::string source_address;
+  std::string user_agent;
+  std::atomic<base::EpochMs> last_active_at{0};
+};
+using ConnectionRecordPtr = std::shared_ptr<ConnectionRecord>;
+
 /// How the gateway is to accept an upgrade.
 struct Admission {
-  model::IdentityPtr identity;
-  std::string subprotocol;  ///< echoed when not empty
-  std::string first_frame;  ///< sent right after the 101 when not empty
+  ConnectionRecordPtr record;  ///< its identity is the socket's; the gateway keeps last_active_at
+  std::string subprotocol;     ///< echoed when not empty
+  std::string first_frame;     ///< sent right after the 101 when not empty
 };
 
 /// The seeds' $connect, $disconnect and $default routes. The gateway calls it on the socket's loop.

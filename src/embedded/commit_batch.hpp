@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "model/message.hpp"
+#include "ports/message_bus.hpp"
+#include "ports/permission_table.hpp"
+#include "ports/queue_admin.hpp"
+
+namespace carillon::embedded {
+
+/// SHA-256 over topic, sender and deduplication id (or content): exactly 32 bytes.
+inline constexpr std::size_t kDeduplicationKeyBytes = 32;
+
+/// Changes that become durable together or not at all. Built by one thread, then handed to the CommitWriter
+/// (or, for history, to Store::write_unsynced). Holds RocksDB's write batch as the bytes that also go into
+/// its write-ahead log, so that building one copies every field once. Layout: docs/storage-format.md.
+class CommitBatch {
+ public:
+  CommitBatch();
+
+  /// The message into the event log, at message.position (not 0).
+  void add_message(const model::Message& message);
+  /// The last number given out in the chat.
+  void set_sequence(std::string_view chat_id, model::SequenceNumber value);
+  /// `key` has kDeduplicationKeyBytes bytes; the entry counts until `expires_at`.
+  void add_deduplication(std::string_view key, const ports::Receipt& receipt, base::EpochMs expires_at);
+
+  /// Both directions, by user and by target.
+  void put_permission(const ports::Permission& permission);
+  void delete_permission(const model::UserId& user, const model::Target& target);
+
+  /// Everything up to `position`, it included, is settled in the queue.
+  void set_cursor(std::string_view queue, model::Position position);
+  /// A message ahead of the cursor that is settled (dead-lettered, purged). Unmark it once the cursor is
+  /// past.
+  void mark_settled(std::string_view queue, model::Position position);
+  void unmark_settled(std::string_view queue, model::Position position);
+
+  /// `queue` is the dead letter queue's name; letter.message->position orders it.
+  void put_dead_letter(std::string_view queue, const ports::QueuedMessage& letter);
+  void delete_dead_letter(std::string_view queue, model::Position position, const model::MessageId& id);
+
+  /// The message into the message table, the sequence index and the id index. Repeating it changes nothing.
+  void store_message(const model::Message& message);
+
+  /// Removes log records below `before`, which must not be above the last position: the newest record stays,
+  /// as it tells the counters after a restart. Space comes back by Store::reclaim_log.
+  void trim_log(model::Position before);
+
+  bool empty() const { return count_ == 0; }
+  /// Single changes, not calls.
+  std::uint32_t size() const { return count_; }
+  std::size_t bytes() const { return bytes_.size(); }
+  /// Empties it and keeps the memory.
+  void clear();
+
+ private:
+  friend class Store;
+  /// Starts a change; `key_size` bytes of key come next.
+  void begin(char tag, std::uint32_t column_family, std::size_t key_size);
+  void put(std::uint32_t column_family, std::string_view key, std::string_view value);
+  /// Under the key in `key_`.
+  void put_number(std::uint32_t column_family, std::uint64_t value);
+  void erase(std::uint32_t column_family, std::string_view key);
+  const std::string& by_user(const model::UserId& user, const model::Target& target);
+  const std::string& by_target(const model::UserId& user, const model::Target& target);
+  const std::string& queued(char tag, std::string_view queue, model::Position position);
+  const std::string& letter_id(std::string_view queue, const model::MessageId& id);
+  void finish();
+
+  std::string bytes_;
+  std::uint32_t count_ = 0;
+  std::string key_, value_;  ///< scratch
+};
+
+}  // namespace carillon::embedded

@@ -1,0 +1,78 @@
+#include "embedded/format_file.hpp"
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "embedded/store_options.hpp"
+#include "model/errors.hpp"
+
+namespace carillon::embedded {
+namespace {
+
+using model::fail;
+constexpr std::string_view kPrefix = "carillon store ";
+
+base::Result<void> system_failure(std::string_view doing, const std::filesystem::path& path) {
+  return fail(model::errors::kUnavailable,
+              fmt::format("cannot {} {}: {}", doing, path.string(), strerror(errno)));
+}
+
+}  // namespace
+
+base::Result<void> sync_directory(const std::filesystem::path& directory) {
+  const int file = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0) return system_failure("open", directory);
+  const bool synced = ::fsync(file) == 0;
+  ::close(file);
+  if (!synced) return system_failure("sync", directory);
+  return {};
+}
+
+base::Result<void> check_format(const std::filesystem::path& data_directory) {
+  const std::filesystem::path path = data_directory / "format";
+  std::ifstream in(path);
+  std::string line;
+  if (!std::getline(in, line))
+    return fail(
+        kStoreCorrupt,
+        fmt::format("the file {} is missing or empty, although {} is there. Nothing was changed. Restore a "
+                    "backup into an empty data directory (carillon restore), or put back the file.",
+                    path.string(), (data_directory / "store").string()));
+  unsigned version = 0;
+  const char* const end = line.data() + line.size();
+  if (!line.starts_with(kPrefix) || std::from_chars(line.data() + kPrefix.size(), end, version).ptr != end ||
+      version == 0)
+    return fail(
+        kStoreCorrupt,
+        fmt::format("the file {} does not say which format the store has. Nothing was changed. Restore a "
+                    "backup into an empty data directory (carillon restore), or put back the file.",
+                    path.string()));
+  if (version > kFormatVersion)
+    return fail(kStoreTooNew,
+                fmt::format("the store in {} has format {}, this program knows formats up to {}. Nothing was "
+                            "changed. Run the newer carillon that wrote it, or restore a backup made by this "
+                            "version into an empty data directory (carillon restore).",
+                            data_directory.string(), version, kFormatVersion));
+  return {};
+}
+
+base::Result<void> write_format(const std::filesystem::path& data_directory) {
+  const std::filesystem::path path = data_directory / "format";
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return system_failure("create", path);
+  const std::string line = fmt::format("{}{}\n", kPrefix, kFormatVersion);
+  const bool written =
+      ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file) == 0;
+  ::close(file);
+  if (!written) return system_failure("write", path);
+  return sync_directory(data_directory);
+}
+
+}  // namespace carillon::embedded

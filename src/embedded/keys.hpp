@@ -1,0 +1,93 @@
+#pragma once
+
+#include <array>
+#include <cassert>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "model/target.hpp"
+
+/// Where everything lies: column families and their keys (docs/storage-format.md). Numbers are big-endian, so
+/// that keys sort by them; ids hold no control characters and end in a zero byte, so that none is the
+/// beginning of another.
+namespace carillon::embedded::keys {
+
+/// RocksDB's numbers of the column families, part of the format: CommitBatch writes them.
+enum ColumnFamily : std::uint32_t {
+  kMeta = 0,
+  kLog = 1,
+  kCursors = 2,
+  kDeadLetters = 3,
+  kMessages = 4,
+  kSequenceIndex = 5,
+  kMessageIds = 6,
+  kPermissionsByUser = 7,
+  kPermissionsByTarget = 8,
+  kSequences = 9,
+  kDeduplication = 10,
+};
+inline constexpr std::array<std::string_view, 11> kColumnFamilyNames{"default",
+                                                                     "log",
+                                                                     "cursors",
+                                                                     "dead_letters",
+                                                                     "messages",
+                                                                     "sequence_index",
+                                                                     "message_ids",
+                                                                     "permissions_by_user",
+                                                                     "permissions_by_target",
+                                                                     "sequences",
+                                                                     "deduplication"};
+
+inline constexpr std::string_view kEpochKey = "epoch";
+
+// First byte of keys where one column family holds two kinds.
+inline constexpr char kCursorTag = 'c';
+inline constexpr char kSettledTag = 's';
+inline constexpr char kLetterTag = 'l';
+inline constexpr char kLetterIdTag = 'i';
+
+inline void id(std::string& out, std::string_view id) {
+  assert(id.find('\0') == std::string_view::npos);
+  out += id;
+  out += '\0';
+}
+inline void target(std::string& out, model::TargetClass target_class, std::string_view target_id) {
+  out += static_cast<char>(target_class);
+  id(out, target_id);
+}
+/// The target's id stands before its class: lists go by id.
+inline void permission_by_user(std::string& out, std::string_view user, const model::Target& target) {
+  id(out, user);
+  id(out, target.id);
+  out += static_cast<char>(target.target_class);
+}
+inline void tagged(std::string& out, char tag, std::string_view queue) {
+  out += tag;
+  id(out, queue);
+}
+
+/// The id at the start of `key`, taken off with its zero byte; nothing when there is no end.
+inline std::optional<std::string_view> take_id(std::string_view& key) {
+  const std::size_t end = key.find('\0');
+  if (end == std::string_view::npos) return std::nullopt;
+  const std::string_view found = key.substr(0, end);
+  key.remove_prefix(end + 1);
+  return found;
+}
+/// The number that is all of `key`.
+inline std::optional<std::uint64_t> last_number(std::string_view key) {
+  if (key.size() != 8) return std::nullopt;
+  return base::read_big_endian(key.data());
+}
+
+/// The first key after all that begin with `prefix`, whose last byte is below 0xff: a class, or an id's zero.
+inline std::string after(std::string_view prefix) {
+  std::string out(prefix);
+  ++out.back();
+  return out;
+}
+
+}  // namespace carillon::embedded::keys

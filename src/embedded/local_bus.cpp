@@ -1,0 +1,354 @@
+#include "embedded/local_bus.hpp"
+
+#include <algorithm>
+
+#include "base/bytes.hpp"
+#include "base/log.hpp"
+
+namespace carillon::embedded {
+namespace {
+
+namespace errors = model::errors;
+using base::Result;
+using model::Error;
+using model::TargetClass;
+using ports::Completion;
+using ports::Publication;
+using ports::Receipt;
+
+constexpr std::size_t kMaxBatchMessages = 4096;
+constexpr std::size_t kMaxBatchBytes = 8u << 20;
+constexpr std::size_t kMaxWaiting = 100'000;
+constexpr std::size_t kMaxWaitingBytes = 256u << 20;
+constexpr std::size_t kCachedCounters = 100'000;
+constexpr std::size_t kRateLimitedUsers = 100'000;
+constexpr std::int64_t kRetryAfterMs = 1000;
+
+Error no_chat_access(const Publication& publication, const std::vector<std::string>& authorized) {
+  std::string members = ",\"chatId\":" + base::json_string(publication.target.id);
+  if (!publication.connection.empty()) {
+    members += ",\"authorizedChatIds\":[";
+    for (const std::string& each : authorized) {
+      if (members.back() != '[') members += ',';
+      base::append_json_string(members, each);
+    }
+    members += ']';
+  }
+  return Error(errors::kNoChatAccess).with_members(std::move(members));
+}
+
+const base::ErrorEntry& no_access(TargetClass target_class) {
+  switch (target_class) {
+    case TargetClass::user:
+      return errors::kNoUserAccess;
+    case TargetClass::org:
+      return errors::kNoOrgAccess;
+    case TargetClass::hub:
+      return errors::kNoHubAccess;
+    case TargetClass::project:
+      return errors::kNoProjectAccess;
+    default:
+      return errors::kNoAllAccess;
+  }
+}
+
+std::size_t weight(const Publication& publication) {
+  return publication.payload.size() + 512;
+}
+
+}  // namespace
+
+LocalBus::LocalBus(base::EventLoop& loop, const bus::Settings& settings, Store& store,
+                   const bus::Topics& topics, LocalPermissions& permissions, LocalConnections& connections,
+                   LogEnd end, Neighbours neighbours)
+    : loop_(loop),
+      settings_(settings),
+      store_(store),
+      topics_(topics),
+      permissions_(permissions),
+      connections_(connections),
+      neighbours_(std::move(neighbours)),
+      rate_limiter_(settings.publish_per_second, settings.publish_burst, kRateLimitedUsers),
+      sequences_(kCachedCounters),
+      generation_(store.generation()),
+      last_position_(end.position),
+      next_position_(end.position + 1),
+      last_timestamp_(end.published_at) {
+  CommitWriter::Listener listener;
+  listener.failed = [this] { loop_.post([this] { on_store_failed(); }); };
+  listener.reopened = [this](std::uint64_t generation) {
+    loop_.post([this, generation] { on_store_reopened(generation); });
+  };
+  writer_ = std::make_unique<CommitWriter>(store, std::move(listener));
+}
+
+LocalBus::~LocalBus() = default;
+
+void LocalBus::publish(Publication publication, Completion<Receipt> done) {
+  loop_.post([this, pending = Pending{std::move(publication), std::move(done)}]() mutable {
+    enqueue(std::move(pending));
+  });
+}
+
+void LocalBus::enqueue(Pending pending) {
+  if (pending.publication.type == model::MessageType::ephemeral) return publish_ephemeral(std::move(pending));
+  if (!store_usable_)
+    return pending.done(
+        std::unexpected(model::retry_later(errors::kOverloaded, kRetryAfterMs, "store unavailable")));
+  const std::size_t bytes = weight(pending.publication);
+  if (publications_.size() >= kMaxWaiting || waiting_bytes_ + bytes > kMaxWaitingBytes)
+    return pending.done(std::unexpected(model::retry_later(errors::kOverloaded, kRetryAfterMs)));
+  waiting_bytes_ += bytes;
+  publications_.push_back(std::move(pending));
+  schedule();
+}
+
+void LocalBus::submit(Change change) {
+  changes_.push_back(std::move(change));
+  schedule();
+}
+
+void LocalBus::schedule() {
+  if (scheduled_ || writing_) return;
+  scheduled_ = true;
+  loop_.at_end_of_turn([this] {
+    scheduled_ = false;
+    pump();
+  });
+}
+
+void LocalBus::pump() {
+  while (!writing_ && (!publications_.empty() || !changes_.empty())) {
+    next_position_ = last_position_ + 1;
+    take_changes(batch_);
+    take_publications(batch_);
+    for (const auto& [scope, value] : sequences_.changes()) batch_.set_sequence(scope, value);
+    if (batch_.empty()) {
+      // Everything was refused, or needs nothing written.
+      finish({}, std::move(batch_));
+      continue;
+    }
+    writing_ = true;
+    writer_->submit(std::move(batch_), generation_, [this](Result<void> result, CommitBatch batch) {
+      loop_.post([this, result = std::move(result), batch = std::move(batch)]() mutable {
+        writing_ = false;
+        finish(std::move(result), std::move(batch));
+        pump();
+      });
+    });
+  }
+}
+
+void LocalBus::take_changes(CommitBatch& batch) {
+  std::vector<Change> changes;
+  changes.swap(changes_);
+  for (Change& change : changes)
+    if (change.decide(batch)) staged_changes_.push_back(std::move(change));
+}
+
+void LocalBus::take_publications(CommitBatch& batch) {
+  std::size_t taken = 0;
+  while (taken < publications_.size() && taken < kMaxBatchMessages && batch.bytes() < kMaxBatchBytes) {
+    waiting_bytes_ -= weight(publications_[taken].publication);
+    decide(std::move(publications_[taken]), batch);
+    ++taken;
+  }
+  publications_.erase(publications_.begin(), publications_.begin() + static_cast<std::ptrdiff_t>(taken));
+}
+
+Result<void> LocalBus::within_rate(const model::Identity& identity) {
+  if (identity.is_backend()) return {};
+  const std::int64_t wait = rate_limiter_.take(identity.user.str(), base::monotonic_now());
+  if (wait == 0) return {};
+  return std::unexpected(model::retry_later(errors::kTooManyRequests, wait));
+}
+
+Result<void> LocalBus::may_publish(const Publication& publication) {
+  const model::Identity& identity = *publication.identity;
+  if (identity.is_backend()) return {};
+  const model::Target& target = publication.target;
+  Result<bool> allowed = false;
+  switch (target.target_class) {
+    case TargetClass::chat:
+      allowed = permissions_.is_member(identity, target);
+      if (allowed && *allowed && !publication.connection.empty())
+        allowed = connections_.subscribed(publication.connection, target);
+      if (allowed && !*allowed)
+        return std::unexpected(no_chat_access(publication, connections_.chat_ids(publication.connection)));
+      break;
+    case TargetClass::user:
+      allowed = settings_.user_targets == bus::UserTargets::any;
+      if (settings_.user_targets == bus::UserTargets::shared_chat)
+        allowed = permissions_.share_chat(identity.user, model::UserId(target.id));
+      break;
+    case TargetClass::org:
+    case TargetClass::hub:
+    case TargetClass::project:
+      allowed = permissions_.is_member(identity, target);
+      break;
+    case TargetClass::all:
+      break;
+  }
+  if (!allowed) return std::unexpected(allowed.error());
+  if (!*allowed) return model::fail(no_access(target.target_class));
+  return {};
+}
+
+base::EpochMs LocalBus::next_timestamp() {
+  return last_timestamp_ = std::max(base::now_ms(), last_timestamp_);
+}
+
+void LocalBus::decide(Pending pending, CommitBatch& batch) {
+  Publication& publication = pending.publication;
+  if (auto rate = within_rate(*publication.identity); !rate)
+    return pending.done(std::unexpected(rate.error()));
+  if (auto right = may_publish(publication); !right) return pending.done(std::unexpected(right.error()));
+
+  const auto key = bus::deduplication_key(publication, settings_.content_based_deduplication);
+  if (key) {
+    const base::EpochMs now = base::now_ms();
+    auto verdict = deduplication_.decide(
+        *key, decided_.size(), now,
+        [&](const bus::DeduplicationKey& each) -> Result<std::optional<bus::DeduplicationRecord>> {
+          auto receipt = store_.deduplication(each.view(), now);
+          if (!receipt) return std::unexpected(receipt.error());
+          if (!*receipt) return std::nullopt;
+          return bus::DeduplicationRecord{**receipt, now + 1};
+        });
+    if (!verdict) return pending.done(std::unexpected(verdict.error()));
+    if (auto* first = std::get_if<Receipt>(&*verdict)) return pending.done(*first);
+    if (const auto* repeats = std::get_if<bus::DeduplicationBatch::Repeats>(&*verdict))
+      return repetitions_.push_back({repeats->index, std::move(pending.done)});
+  }
+  const bus::QueueMask queues = topics_.route(static_cast<const model::MessageBody&>(publication));
+  auto admitted = neighbours_.admit(queues);
+  const bool counts =
+      admitted && publication.type == model::MessageType::fifo && publication.target.is_chat();
+  auto message = std::make_shared<model::Message>();
+  if (counts && publication.custom_sequence) {
+    message->sequence = publication.custom_sequence;
+    message->client_sequence = true;
+  } else if (counts && publication.generate_sequence) {
+    const auto next = sequences_.next(publication.target.id,
+                                      [this](const std::string& chat) { return store_.sequence(chat); });
+    if (next)
+      message->sequence = *next;
+    else
+      admitted = std::unexpected(next.error());
+  }
+  if (!admitted) {
+    if (key) deduplication_.withdraw(*key);
+    return pending.done(std::unexpected(admitted.error()));
+  }
+  static_cast<model::MessageBody&>(*message) = std::move(static_cast<model::MessageBody&>(publication));
+  message->published_at = next_timestamp();
+  message->id = model::MessageId::generate(message->published_at);
+  message->position = next_position_++;
+  const Receipt receipt{message->id, message->published_at, message->sequence, false};
+  batch.add_message(*message);
+  if (key)
+    batch.add_deduplication(key->view(), receipt,
+                            message->published_at + settings_.deduplication_window.count());
+  decided_.push_back({std::move(message), queues, receipt, std::move(pending.done)});
+}
+
+model::MessagePtr LocalBus::append(model::Message message, CommitBatch& batch) {
+  message.position = next_position_++;
+  auto shared = std::make_shared<const model::Message>(std::move(message));
+  batch.add_message(*shared);
+  decided_.push_back({shared, topics_.route(*shared), {}, {}});
+  return shared;
+}
+
+void LocalBus::publish_ephemeral(Pending pending) {
+  Publication& publication = pending.publication;
+  if (auto rate = within_rate(*publication.identity); !rate)
+    return pending.done(std::unexpected(rate.error()));
+  if (auto right = may_publish(publication); !right) return pending.done(std::unexpected(right.error()));
+  auto message = std::make_shared<model::Message>();
+  static_cast<model::MessageBody&>(*message) = std::move(static_cast<model::MessageBody&>(publication));
+  message->published_at = next_timestamp();
+  message->id = model::MessageId::generate(message->published_at);
+  pending.done(Receipt{message->id, message->published_at, std::nullopt, false});
+  if (message->channel != model::kWebSocketChannel) return;
+  ephemeral_.push_back(std::move(message));
+  if (ephemeral_.size() > 1) return;
+  loop_.at_end_of_turn([this] {
+    std::vector<model::MessagePtr> messages;
+    messages.swap(ephemeral_);
+    neighbours_.ephemeral(std::move(messages));
+  });
+}
+
+void LocalBus::finish(Result<void> result, CommitBatch batch) {
+  batch_ = std::move(batch);
+  batch_.clear();
+  if (result) {
+    hand_on();
+  } else {
+    refuse_batch(result.error());
+  }
+  deduplication_.clear();
+  decided_.clear();
+  repetitions_.clear();
+}
+
+void LocalBus::hand_on() {
+  sequences_.commit();
+  permissions_.commit();
+  last_position_ = next_position_ - 1;
+  for (Decided& each : decided_)
+    if (each.done) each.done(each.receipt);
+  for (Repetition& each : repetitions_) {
+    Receipt receipt = decided_[each.of].receipt;
+    receipt.deduplicated = true;
+    each.done(std::move(receipt));
+  }
+  std::vector<Change> changes;
+  changes.swap(staged_changes_);
+  for (Change& change : changes) change.done({});
+  if (decided_.empty()) return;
+  std::vector<std::pair<model::MessagePtr, bus::QueueMask>> messages;
+  messages.reserve(decided_.size());
+  for (Decided& each : decided_) messages.emplace_back(std::move(each.message), each.queues);
+  neighbours_.committed(std::move(messages));
+}
+
+void LocalBus::refuse_batch(const base::Error& error) {
+  sequences_.rollback();
+  permissions_.forget();
+  const Error answer = model::retry_later(errors::kOverloaded, kRetryAfterMs, error.details());
+  for (Decided& each : decided_)
+    if (each.done) each.done(std::unexpected(answer));
+  for (Repetition& each : repetitions_) each.done(std::unexpected(answer));
+  std::vector<Change> changes;
+  changes.swap(staged_changes_);
+  for (Change& change : changes) change.done(std::unexpected(answer));
+}
+
+void LocalBus::on_store_failed() {
+  store_usable_ = false;
+  std::vector<Pending> publications;
+  publications.swap(publications_);
+  waiting_bytes_ = 0;
+  for (Pending& each : publications)
+    each.done(std::unexpected(model::retry_later(errors::kOverloaded, kRetryAfterMs, "store unavailable")));
+}
+
+void LocalBus::on_store_reopened(std::uint64_t generation) {
+  const auto end = store_.log_end();
+  if (!end)
+    return base::log::error("store_unreadable", "the reopened store's log cannot be read",
+                            {{"reason", end.error().details()}});
+  const model::Position handed_on = last_position_;
+  generation_ = generation;
+  last_position_ = std::max(end->position, last_position_);
+  last_timestamp_ = std::max(end->published_at, last_timestamp_);
+  sequences_.rollback();
+  permissions_.forget();
+  store_usable_ = true;
+  neighbours_.recover(handed_on + 1);
+  schedule();
+}
+
+}  // namespace carillon::embedded

@@ -1,0 +1,127 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.hpp"
+#include "bus/deduplication.hpp"
+#include "bus/rate_limiter.hpp"
+#include "bus/sequence_counters.hpp"
+#include "bus/settings.hpp"
+#include "bus/topic.hpp"
+#include "embedded/commit_writer.hpp"
+#include "embedded/local_connections.hpp"
+#include "embedded/local_permissions.hpp"
+#include "embedded/store.hpp"
+#include "ports/message_bus.hpp"
+
+namespace carillon::embedded {
+
+/// Topics in one process: decides publications and other durable changes in batches, makes each batch
+/// durable with one sync while the next one gathers (group commit), then answers and hands the messages on.
+/// publish() may be called from any thread; everything else is for the bus loop only.
+class LocalBus final : public ports::MessageBus {
+ public:
+  /// A durable change other than a publication. `decide` adds to the batch, or answers its caller itself and
+  /// returns false; `done` learns after the sync whether the batch is durable.
+  struct Change {
+    std::move_only_function<bool(CommitBatch&)> decide;
+    std::move_only_function<void(base::Result<void>)> done;
+  };
+  /// What the bus asks of its neighbours.
+  struct Neighbours {
+    /// Whether these queues take one more message (their limits, the disk). Errors: overloaded.
+    std::function<base::Result<void>(bus::QueueMask)> admit;
+    /// Durable messages, in order of position, with the queues that take each.
+    std::function<void(std::vector<std::pair<model::MessagePtr, bus::QueueMask>>)> committed;
+    /// Messages without durability: to be delivered now.
+    std::function<void(std::vector<model::MessagePtr>)> ephemeral;
+    /// The store was reopened: messages from `from` on may be in the log without having been handed on.
+    std::function<void(model::Position from)> recover;
+  };
+
+  LocalBus(base::EventLoop& loop, const bus::Settings& settings, Store& store, const bus::Topics& topics,
+           LocalPermissions& permissions, LocalConnections& connections, LogEnd end, Neighbours neighbours);
+  ~LocalBus() override;
+
+  void publish(ports::Publication publication, ports::Completion<ports::Receipt> done) override;
+
+  void submit(Change change);
+  /// For use in Change::decide: the message takes the next position of this batch and is handed on with it.
+  model::MessagePtr append(model::Message message, CommitBatch& batch);
+  model::Position last_position() const { return last_position_; }
+  bool store_usable() const { return store_usable_; }
+  bool idle() const { return !writing_ && publications_.empty() && changes_.empty(); }
+  /// New limits for the rate limiter, after a re-read configuration.
+  void set_rate_limits(double per_second, double burst) { rate_limiter_.set_limits(per_second, burst); }
+  CommitWriter::Figures figures() const { return writer_->figures(); }
+
+ private:
+  struct Pending {
+    ports::Publication publication;
+    ports::Completion<ports::Receipt> done;
+  };
+  struct Decided {
+    model::MessagePtr message;
+    bus::QueueMask queues = 0;
+    ports::Receipt receipt;
+    ports::Completion<ports::Receipt> done;  ///< empty for what append() added
+  };
+  struct Repetition {
+    std::size_t of;  ///< into decided_
+    ports::Completion<ports::Receipt> done;
+  };
+
+  void enqueue(Pending pending);
+  void schedule();
+  /// Builds the next batch and hands it to the writer, unless one is being written.
+  void pump();
+  void take_changes(CommitBatch& batch);
+  void take_publications(CommitBatch& batch);
+  void decide(Pending pending, CommitBatch& batch);
+  void finish(base::Result<void> result, CommitBatch batch);
+  void hand_on();
+  void refuse_batch(const base::Error& error);
+  void on_store_failed();
+  void on_store_reopened(std::uint64_t generation);
+
+  base::Result<void> may_publish(const ports::Publication& publication);
+  base::Result<void> within_rate(const model::Identity& identity);
+  void publish_ephemeral(Pending pending);
+  base::EpochMs next_timestamp();
+
+  base::EventLoop& loop_;
+  const bus::Settings& settings_;
+  Store& store_;
+  const bus::Topics& topics_;
+  LocalPermissions& permissions_;
+  LocalConnections& connections_;
+  Neighbours neighbours_;
+  bus::RateLimiter rate_limiter_;
+  bus::DeduplicationBatch deduplication_;
+  bus::SequenceCounters sequences_;
+
+  std::vector<Pending> publications_;  ///< waiting for the next batch
+  std::size_t waiting_bytes_ = 0;
+  std::vector<Change> changes_;
+  std::vector<model::MessagePtr> ephemeral_;
+  bool scheduled_ = false;
+  bool writing_ = false;
+  bool store_usable_ = true;
+
+  // The batch under way.
+  CommitBatch batch_;
+  std::vector<Decided> decided_;
+  std::vector<Repetition> repetitions_;
+  std::vector<Change> staged_changes_;
+  std::uint64_t generation_;
+
+  model::Position last_position_;  ///< durable
+  model::Position next_position_;  ///< of the batch under way
+  base::EpochMs last_timestamp_;
+  std::unique_ptr<CommitWriter> writer_;
+};
+
+}  // namespace carillon::embedded

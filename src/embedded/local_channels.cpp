@@ -1,0 +1,169 @@
+#include "embedded/local_channels.hpp"
+
+#include "base/log.hpp"
+#include "outbound/standard_webhooks.hpp"
+
+namespace carillon::embedded {
+namespace {
+
+using base::Result;
+using bus::QueueIndex;
+using model::Position;
+
+constexpr std::size_t kMaxInFlight = 16;
+constexpr std::chrono::seconds kAnswerTimeout{10};
+constexpr std::size_t kMaxAnswerBytes = 65536;
+
+}  // namespace
+
+LocalChannels::LocalChannels(base::EventLoop& loop, const bus::Settings& settings, const bus::Topics& topics,
+                             const Store& store, LocalDeadLetters& dead_letters, ports::HttpClient& http)
+    : loop_(loop), store_(store), dead_letters_(dead_letters), http_(http), random_(std::random_device()()) {
+  const bus::RetryPolicy retry{settings.max_attempts, settings.retry_base};
+  for (const bus::QueueDefinition& each : topics.queues()) {
+    auto& consumer = consumers_.emplace_back();
+    if (each.consumer != bus::Consumer::webhook) continue;
+    const bus::ChannelSettings& channel = settings.channels[each.channel];
+    const auto key = outbound::webhook_key(channel.secret).value_or("");
+    boost::asio::steady_timer timer(loop.io());
+    if (each.fifo)
+      consumer.reset(new Consumer{.queue{std::in_place_type<bus::FifoQueue>, retry},
+                                  .channel = &channel,
+                                  .key = key,
+                                  .timer = std::move(timer)});
+    else
+      consumer.reset(new Consumer{.queue{std::in_place_type<bus::StandardQueue>, retry},
+                                  .channel = &channel,
+                                  .key = key,
+                                  .timer = std::move(timer)});
+  }
+}
+
+void LocalChannels::enqueue(QueueIndex queue, const model::Message& message) {
+  Consumer& consumer = *consumers_[queue];
+  consumer.dirty = true;
+  if (auto* fifo = std::get_if<bus::FifoQueue>(&consumer.queue))
+    fifo->enqueue(message.position, message.group_id, message.published_at);
+  else
+    std::get<bus::StandardQueue>(consumer.queue).enqueue(message.position, message.published_at);
+}
+
+void LocalChannels::pump() {
+  for (QueueIndex index = 0; index < consumers_.size(); ++index)
+    if (Consumer* consumer = consumers_[index].get(); consumer && consumer->dirty) pump(index, *consumer);
+}
+
+void LocalChannels::pump(QueueIndex index, Consumer& consumer) {
+  consumer.dirty = false;
+  const std::size_t busy = in_flight(index);
+  if (busy < kMaxInFlight) {
+    std::vector<bus::TakenEntry> taken;
+    std::visit([&](auto& queue) { queue.take(base::monotonic_now(), kMaxInFlight - busy, taken); },
+               consumer.queue);
+    for (const bus::TakenEntry& each : taken) send(index, consumer, each);
+  }
+  wait_for_retry(index, consumer);
+}
+
+void LocalChannels::wait_for_retry(QueueIndex index, Consumer& consumer) {
+  const auto due = std::visit([](const auto& queue) { return queue.next_due(); }, consumer.queue);
+  if (!due || in_flight(index) >= kMaxInFlight) return;
+  consumer.timer.expires_at(*due);
+  consumer.timer.async_wait([this, index, &consumer](boost::system::error_code error) {
+    if (!error) pump(index, consumer);
+  });
+}
+
+void LocalChannels::send(QueueIndex index, Consumer& consumer, const bus::TakenEntry& entry) {
+  const auto message = store_.log_message(entry.position);
+  if (!message || !*message) {
+    // Unreadable now is a failed attempt like any other.
+    loop_.post(
+        [this, index, position = entry.position] { on_failure(index, position, "message cannot be read"); });
+    return;
+  }
+  ports::OutboundRequest request;
+  request.method = "POST";
+  request.url = consumer.channel->url;
+  request.timeout = kAnswerTimeout;
+  request.max_response_bytes = kMaxAnswerBytes;
+  const base::EpochMs now = base::now_ms();
+  model::append_event(request.body, **message, now);
+  request.headers = outbound::webhook_headers(consumer.key, (*message)->id.str(), now, request.body);
+  request.headers.emplace_back("content-type", "application/json");
+  http_.send(std::move(request),
+             [this, index, position = entry.position](Result<ports::OutboundResponse> answer) {
+               loop_.post([this, index, position, answer = std::move(answer)]() mutable {
+                 on_answer(index, position, std::move(answer));
+               });
+             });
+}
+
+void LocalChannels::on_answer(QueueIndex index, Position position, Result<ports::OutboundResponse> answer) {
+  if (!answer) return on_failure(index, position, answer.error().details());
+  if (answer->status < 200 || answer->status > 299)
+    return on_failure(index, position, "status " + std::to_string(answer->status));
+  Consumer& consumer = *consumers_[index];
+  std::visit([&](auto& queue) { queue.settle(position); }, consumer.queue);
+  pump(index, consumer);
+}
+
+void LocalChannels::on_failure(QueueIndex index, Position position, std::string reason) {
+  Consumer& consumer = *consumers_[index];
+  const auto decision = std::visit(
+      [&](auto& queue) { return queue.retry(position, base::monotonic_now(), random_()); }, consumer.queue);
+  if (!decision) return;
+  base::log::warn("webhook_failed", "a webhook did not take a message",
+                  {{"channel", consumer.channel->name}, {"attempt", decision->attempts}, {"reason", reason}});
+  if (decision->exhausted) return bury(index, position, decision->attempts, std::move(reason));
+  pump(index, consumer);
+}
+
+void LocalChannels::bury(QueueIndex index, Position position, int attempts, std::string reason) {
+  const auto settle = [this, index, position] {
+    Consumer& consumer = *consumers_[index];
+    std::visit([&](auto& queue) { queue.settle(position); }, consumer.queue);
+    pump(index, consumer);
+  };
+  const auto message = store_.log_message(position);
+  if (!message) {
+    // The store is being reopened; the dead letter is written once it can be.
+    auto timer = std::make_shared<boost::asio::steady_timer>(loop_.io(), std::chrono::seconds(1));
+    timer->async_wait([this, timer, index, position, attempts, reason](boost::system::error_code error) {
+      if (!error) bury(index, position, attempts, reason);
+    });
+    return;
+  }
+  if (!*message) {
+    base::log::error("message_lost", "a message is missing from the log", {{"position", position}});
+    return settle();
+  }
+  ports::QueuedMessage letter{*message, attempts, base::now_ms(), {}, std::move(reason)};
+  dead_letters_.bury(index, std::move(letter), settle);
+}
+
+std::size_t LocalChannels::depth(QueueIndex queue) const {
+  return std::visit([](const auto& each) { return each.depth(); }, consumers_[queue]->queue);
+}
+
+std::size_t LocalChannels::in_flight(QueueIndex queue) const {
+  return std::visit([](const auto& each) { return each.in_flight(); }, consumers_[queue]->queue);
+}
+
+std::optional<base::EpochMs> LocalChannels::oldest(QueueIndex queue) const {
+  return std::visit([](const auto& each) { return each.oldest(); }, consumers_[queue]->queue);
+}
+
+std::optional<Position> LocalChannels::low_watermark(QueueIndex queue) const {
+  return std::visit([](const auto& each) { return each.low_watermark(); }, consumers_[queue]->queue);
+}
+
+std::vector<bus::PeekedEntry> LocalChannels::peek(QueueIndex queue, std::size_t limit) const {
+  return std::visit([&](const auto& each) { return each.peek(limit); }, consumers_[queue]->queue);
+}
+
+std::vector<Position> LocalChannels::purge(QueueIndex queue) {
+  return std::visit([](auto& each) { return each.purge(); }, consumers_[queue]->queue);
+}
+
+}  // namespace carillon::embedded

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <memory>
+#include <random>
+#include <variant>
+#include <vector>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/event_loop.hpp"
+#include "bus/fifo_queue.hpp"
+#include "bus/settings.hpp"
+#include "bus/standard_queue.hpp"
+#include "bus/topic.hpp"
+#include "embedded/local_dead_letters.hpp"
+#include "embedded/store.hpp"
+#include "ports/http_client.hpp"
+
+namespace carillon::embedded {
+
+/// The queues of webhook channels and their consumer: a signed POST of each message, done at a 2xx within 10
+/// seconds, retried and dead-lettered otherwise (CONTRACT §11). Bus loop only.
+class LocalChannels {
+ public:
+  LocalChannels(base::EventLoop& loop, const bus::Settings& settings, const bus::Topics& topics,
+                const Store& store, LocalDeadLetters& dead_letters, ports::HttpClient& http);
+
+  bool owns(bus::QueueIndex queue) const { return queue < consumers_.size() && consumers_[queue]; }
+  void enqueue(bus::QueueIndex queue, const model::Message& message);
+  /// Sends what may be sent now, of every queue that got something.
+  void pump();
+
+  std::size_t depth(bus::QueueIndex queue) const;
+  std::size_t in_flight(bus::QueueIndex queue) const;
+  std::optional<base::EpochMs> oldest(bus::QueueIndex queue) const;
+  std::optional<model::Position> low_watermark(bus::QueueIndex queue) const;
+  std::vector<bus::PeekedEntry> peek(bus::QueueIndex queue, std::size_t limit) const;
+  /// What waits, removed from memory; to be marked settled by the caller.
+  std::vector<model::Position> purge(bus::QueueIndex queue);
+
+ private:
+  struct Consumer {
+    std::variant<bus::StandardQueue, bus::FifoQueue> queue;
+    const bus::ChannelSettings* channel;
+    std::string key;  ///< of the signature
+    boost::asio::steady_timer timer;
+    bool dirty = false;
+  };
+  void pump(bus::QueueIndex index, Consumer& consumer);
+  void send(bus::QueueIndex index, Consumer& consumer, const bus::TakenEntry& entry);
+  void on_answer(bus::QueueIndex index, model::Position position,
+                 base::Result<ports::OutboundResponse> answer);
+  void on_failure(bus::QueueIndex index, model::Position position, std::string reason);
+  void bury(bus::QueueIndex index, model::Position position, int attempts, std::string reason);
+  void wait_for_retry(bus::QueueIndex index, Consumer& consumer);
+
+  base::EventLoop& loop_;
+  const Store& store_;
+  LocalDeadLetters& dead_letters_;
+  ports::HttpClient& http_;
+  std::mt19937_64 random_;
+  std::vector<std::unique_ptr<Consumer>> consumers_;  ///< by queue; null for other consumers' queues
+};
+
+}  // namespace carillon::embedded

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "base/event_loop.hpp"
+#include "embedded/local_bus.hpp"
+#include "embedded/local_connections.hpp"
+#include "embedded/local_permissions.hpp"
+#include "ports/permission_table.hpp"
+
+namespace carillon::embedded {
+
+/// The permission table's port: changes go through the bus loop's batches, so that they are ordered with
+/// publishing and subscribing, and an audit line is written for each.
+class LocalPermissionTable final : public ports::PermissionTable {
+ public:
+  LocalPermissionTable(base::EventLoop& loop, const Store& store, LocalBus& bus,
+                       LocalPermissions& permissions, LocalConnections& connections)
+      : loop_(loop), store_(store), bus_(bus), permissions_(permissions), connections_(connections) {}
+
+  void grant(model::IdentityPtr actor, model::UserId user, model::Target target, model::Role role,
+             ports::Completion<ports::Grant> done) override;
+  void revoke(model::IdentityPtr actor, model::UserId user, model::Target target,
+              ports::Completion<ports::Permission> done) override;
+  void list_by_user(model::UserId user, std::string start, std::size_t limit,
+                    ports::Completion<std::vector<ports::Permission>> done) override;
+  void list_by_target(model::Target target, std::string start, std::size_t limit,
+                      ports::Completion<std::vector<ports::Permission>> done) override;
+  void role_of(model::UserId user, model::Target target, ports::Completion<model::Role> done) override;
+
+ private:
+  base::EventLoop& loop_;
+  const Store& store_;
+  LocalBus& bus_;
+  LocalPermissions& permissions_;
+  LocalConnections& connections_;
+};
+
+}  // namespace carillon::embedded

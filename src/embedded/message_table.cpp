@@ -1,0 +1,45 @@
+#include "embedded/message_table.hpp"
+
+#include <algorithm>
+
+#include "embedded/record.hpp"
+
+namespace carillon::embedded {
+namespace {
+
+constexpr std::string_view kQueue = "MessageStorageQueue";
+
+/// Far above what publishing lets in; RocksDB takes 4 GiB at most.
+constexpr std::size_t kMaxRecordBytes = 512u << 20;
+
+}  // namespace
+
+base::Result<model::Position> MessageTable::cursor() {
+  generation_ = store_.generation();
+  return store_.cursor(kQueue);
+}
+
+base::Result<std::vector<model::Position>> MessageTable::settled() {
+  return store_.settled(kQueue);
+}
+
+base::Result<std::vector<ports::StorageFailure>> MessageTable::store(const ports::StorageStep& step) {
+  batch_.clear();
+  std::vector<ports::StorageFailure> failed;
+  for (std::size_t i = 0; i < step.messages.size(); ++i) {
+    const model::Message& message = *step.messages[i];
+    if (record::message_size(message) > kMaxRecordBytes)
+      failed.push_back({i, model::Error(model::errors::kMessageTooLarge)});
+    else
+      batch_.store_message(message);
+  }
+  if (failed.empty()) {
+    batch_.set_cursor(kQueue, step.cursor);
+    for (const model::Position position : step.settled) batch_.unmark_settled(kQueue, position);
+  }
+  if (const auto written = store_.write_unsynced(batch_, generation_); !written)
+    return std::unexpected(written.error());
+  return failed;
+}
+
+}  // namespace carillon::embedded

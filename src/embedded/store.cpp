@@ -1,0 +1,187 @@
+#include "embedded/store.hpp"
+
+#include <cassert>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "base/ids.hpp"
+#include "base/log.hpp"
+#include "embedded/database.hpp"
+#include "embedded/directory_lock.hpp"
+#include "embedded/format_file.hpp"
+#include "embedded/store_reading.hpp"
+
+namespace carillon::embedded {
+namespace {
+
+using base::Result;
+using model::fail;
+namespace errors = model::errors;
+namespace fs = std::filesystem;
+
+constexpr std::string_view kDatabaseName = "store";
+constexpr std::string_view kUnfinishedName = "store.new";
+constexpr std::size_t kEpochBytes = 12;
+
+std::unexpected<base::Error> io_failure(std::string_view doing, const fs::path& path,
+                                    const std::error_code& code) {
+  return fail(errors::kUnavailable, fmt::format("cannot {} {}: {}", doing, path.string(), code.message()));
+}
+
+Result<void> make_private(const fs::path& directory) {
+  std::error_code code;
+  fs::create_directories(directory, code);
+  if (code) return io_failure("create", directory, code);
+  fs::permissions(directory, fs::perms::owner_all, code);
+  if (code) return io_failure("set the permissions of", directory, code);
+  return {};
+}
+
+/// Makes the store under another name first, so that what bears the real name was complete once.
+Result<void> create(const fs::path& data_directory, const StoreOptions& options,
+                    const std::shared_ptr<RetentionInForce>& retention) {
+  const fs::path unfinished = data_directory / kUnfinishedName;
+  std::error_code code;
+  fs::remove_all(unfinished, code);
+  if (code) return io_failure("remove", unfinished, code);
+  if (const auto made = make_private(unfinished); !made) return made;
+  if (const auto written = write_format(data_directory); !written) return written;
+  {
+    auto database = Database::open(unfinished, options, retention, true);
+    if (!database) return std::unexpected(std::move(database.error()));
+    rocksdb::WriteOptions synced;
+    synced.sync = true;
+    const rocksdb::Status status = (*database)->db().Put(
+        synced, (*database)->handle(keys::kMeta), slice(keys::kEpochKey), base::random_token(kEpochBytes));
+    if (!status.ok()) return std::unexpected((*database)->error(status));
+  }
+  fs::rename(unfinished, data_directory / kDatabaseName, code);
+  if (code) return io_failure("rename", unfinished, code);
+  return sync_directory(data_directory);
+}
+
+Result<std::string> read_epoch(const Database& database) {
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status status = database.get(keys::kMeta, keys::kEpochKey, value);
+  if (!status.ok()) return read_failed(database, status);
+  return value.ToString();
+}
+
+/// The log is written before any cursor that passes it, so a cursor beyond its end means that a file of the
+/// write-ahead log is gone, which RocksDB does not notice.
+Result<void> check_log_reaches_cursors(const Database& database) {
+  const auto end = read_log_end(database);
+  if (!end) return std::unexpected(end.error());
+  const auto all = read_cursors(database);
+  if (!all) return std::unexpected(all.error());
+  for (const QueueCursor& each : *all)
+    if (each.position > end->position)
+      return fail(kStoreCorrupt,
+                  corruption_text(database.directory(), {},
+                                  fmt::format("{} is settled up to {}, but the event log ends at {}: a "
+                                              "write-ahead file (*.log) is missing",
+                                              each.queue, each.position, end->position)));
+  return {};
+}
+
+}  // namespace
+
+Store::Store(fs::path directory, StoreOptions options)
+    : directory_(std::move(directory)),
+      options_(std::move(options)),
+      retention_(std::make_shared<RetentionInForce>(options_.retention)) {}
+
+Store::~Store() = default;
+
+Result<std::unique_ptr<Store>> Store::open(fs::path directory, StoreOptions options) {
+  if (const auto made = make_private(directory); !made) return std::unexpected(made.error());
+  std::unique_ptr<Store> store(new Store(std::move(directory), std::move(options)));
+  auto lock = DirectoryLock::acquire(store->directory_);
+  if (!lock) return std::unexpected(std::move(lock.error()));
+  store->lock_ = std::move(*lock);
+
+  std::error_code code;
+  const fs::path path = store->directory_ / kDatabaseName;
+  const bool present = fs::exists(path, code);
+  if (code) return io_failure("look at", path, code);
+  const auto ready = present ? check_format(store->directory_)
+                             : create(store->directory_, store->options_, store->retention_);
+  if (!ready) return std::unexpected(ready.error());
+  if (const auto opened = store->open_database(store->options_.verify_history_bytes); !opened)
+    return std::unexpected(opened.error());
+  auto epoch = read_epoch(*store->database_);
+  if (!epoch) return std::unexpected(std::move(epoch.error()));
+  store->epoch_ = std::move(*epoch);
+  return store;
+}
+
+Result<void> Store::open_database(std::uint64_t verify_history_bytes) {
+  auto database = Database::open(directory_ / kDatabaseName, options_, retention_, false);
+  if (!database) return std::unexpected(std::move(database.error()));
+  if (const auto sound = (*database)->verify_files(verify_history_bytes); !sound) return sound;
+  if (const auto complete = check_log_reaches_cursors(**database); !complete) return complete;
+  database_ = std::move(*database);
+  return {};
+}
+
+Result<void> Store::reopen() {
+  const std::unique_lock lock(mutex_);
+  failed_ = true;
+  database_.reset();
+  if (const auto opened = open_database(0); !opened) return opened;
+  ++generation_;
+  failed_ = false;
+  return {};
+}
+
+void Store::set_retention(Retention retention) {
+  retention_->set(std::move(retention));
+}
+
+Result<void> Store::write_synced(CommitBatch& batch, std::uint64_t generation) {
+  return write(batch, generation, true);
+}
+
+Result<void> Store::write_unsynced(CommitBatch& batch, std::uint64_t generation) {
+  return write(batch, generation, false);
+}
+
+Result<void> Store::write(CommitBatch& batch, std::uint64_t generation, bool sync) {
+  {
+    const std::shared_lock lock(mutex_);
+    if (!database_ || failed_ || generation != generation_)
+      return fail(errors::kUnavailable, "the store takes no write until it is reopened");
+    if (batch.empty()) return {};
+    rocksdb::WriteOptions options;
+    options.sync = sync;
+    batch.finish();
+    rocksdb::WriteBatch changes(std::move(batch.bytes_));
+    const rocksdb::Status status = database_->db().Write(options, &changes);
+    batch.clear();
+    if (status.ok()) return {};
+    failed_ = true;
+    const base::Error error = database_->error(status);
+    base::log::error("store_write_failed",
+                     "a write failed; the store takes no further one until it is reopened",
+                     {{"reason", error.details()}});
+  }
+  if (failure_sink_) failure_sink_();
+  return fail(errors::kUnavailable, "a write failed; whether it counts is unknown");
+}
+
+void Store::reclaim_log(model::Position before) {
+  const std::shared_lock lock(mutex_);
+  if (!database_) return;
+  std::string from(8, '\0'), to;
+  base::append_big_endian(to, before);
+  const rocksdb::Slice first(from), last(to);
+  const rocksdb::RangePtr range(&first, &last);
+  const rocksdb::Status status = rocksdb::DeleteFilesInRanges(&database_->db(), database_->handle(keys::kLog),
+                                                              &range, 1, /*include_end=*/false);
+  if (!status.ok())
+    base::log::warn("log_space_not_reclaimed", "trimmed files could not be given back yet",
+                    {{"reason", status.ToString()}});
+}
+
+}  // namespace carillon::embedded

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "embedded/commit_batch.hpp"
+#include "embedded/store_options.hpp"
+
+namespace carillon::embedded {
+
+class Database;
+
+struct LogEnd {
+  model::Position position = 0;    ///< of the newest record; 0: nothing was ever published
+  base::EpochMs published_at = 0;  ///< of the newest record
+};
+
+struct QueueCursor {
+  std::string queue;
+  model::Position position = 0;
+};
+
+/// A page of one target's history.
+struct HistoryQuery {
+  model::Target target;
+  bool newest_first = true;
+  model::Position from = 0;  ///< first position to return, either way; 0: from the end (the beginning)
+  std::size_t limit = 50;
+  std::size_t max_bytes = 4 << 20;  ///< of stored records; one message is returned whatever its size
+};
+
+/// The embedded store: one RocksDB database in one directory, used by one process (DESIGN, The embedded
+/// store; layout in docs/storage-format.md). Reads: any thread, whole when they return. Writes: synced ones
+/// by the CommitWriter, history by the storage thread. After a failed write nothing is written until
+/// reopen(). Read errors: unavailable (failed, or being reopened), store_corrupt.
+class Store {
+ public:
+  /// Opens the store in `directory`, making both when there is none. Errors, all with a text for the operator
+  /// in `details`: store_in_use, store_too_new, store_corrupt (names the file and the way out), unavailable.
+  static base::Result<std::unique_ptr<Store>> open(std::filesystem::path directory, StoreOptions options);
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+  ~Store();
+
+  /// A random name made with the store: clients see by it that a store was replaced.
+  const std::string& epoch() const { return epoch_; }
+  const std::filesystem::path& directory() const { return directory_; }
+  /// Rises with every reopen. Batches built in one generation are refused in the next.
+  std::uint64_t generation() const { return generation_.load(); }
+  /// A write failed and the store was not reopened since.
+  bool failed() const { return failed_.load(); }
+  void set_retention(Retention retention);
+
+  // The event log.
+  base::Result<LogEnd> log_end() const;
+  base::Result<model::MessagePtr> log_message(model::Position position) const;  ///< null: not there
+  /// Records from `from` on, oldest first; at most `limit`, ending early once `max_bytes` are read.
+  base::Result<std::vector<model::MessagePtr>> read_log(model::Position from, std::size_t limit,
+                                                        std::size_t max_bytes) const;
+  /// Gives back whole files of trimmed records. Slow; storage thread or a timer's, not the bus loop.
+  void reclaim_log(model::Position before);
+
+  // Queues.
+  base::Result<model::Position> cursor(std::string_view queue) const;  ///< 0: none
+  base::Result<std::vector<QueueCursor>> cursors() const;
+  base::Result<std::vector<model::Position>> settled(std::string_view queue) const;  ///< ascending
+  /// Oldest first, after the message at position `after`.
+  base::Result<std::vector<ports::QueuedMessage>> dead_letters(std::string_view queue, model::Position after,
+                                                               std::size_t limit) const;
+  base::Result<std::optional<ports::QueuedMessage>> dead_letter(std::string_view queue,
+                                                                const model::MessageId& id) const;
+  base::Result<std::uint64_t> dead_letter_count(std::string_view queue) const;
+
+  // Publishing.
+  base::Result<model::SequenceNumber> sequence(std::string_view chat_id) const;  ///< 0: none was given out
+  /// The receipt of the first publication, `deduplicated` set; nothing when there is none or it has expired.
+  base::Result<std::optional<ports::Receipt>> deduplication(std::string_view key, base::EpochMs now) const;
+
+  // Permissions.
+  base::Result<std::optional<ports::Permission>> permission(const model::UserId& user,
+                                                            const model::Target& target) const;
+  /// In byte order of the target's id, after `start`. A page ends between two ids, so it may be a few longer.
+  base::Result<std::vector<ports::Permission>> permissions_of_user(const model::UserId& user,
+                                                                   std::string_view start,
+                                                                   std::size_t limit) const;
+  /// In byte order of the user's id, after `start`.
+  base::Result<std::vector<ports::Permission>> permissions_of_target(const model::Target& target,
+                                                                     std::string_view start,
+                                                                     std::size_t limit) const;
+
+  // History: what retention has ended is not there.
+  base::Result<std::vector<model::MessagePtr>> history(const HistoryQuery& query) const;
+  base::Result<model::MessagePtr> message(const model::MessageId& id) const;  ///< null: not there
+  base::Result<std::vector<model::MessagePtr>> messages_with_sequence(std::string_view chat_id,
+                                                                      model::SequenceNumber sequence) const;
+
+  /// Writes and waits until it is on disk. Writer thread. `generation` is the one the batch was built in.
+  /// Errors: unavailable; the outcome is unknown and the store takes no write until reopen().
+  base::Result<void> write_synced(CommitBatch& batch, std::uint64_t generation);
+  /// Writes without waiting for the disk: survives a crash of the process, a power cut only with the next
+  /// synced write. For what can be made again from the log. Errors: as above.
+  base::Result<void> write_unsynced(CommitBatch& batch, std::uint64_t generation);
+  /// Closes and opens the database: what it then holds is on disk. Writer thread; waits for readers.
+  base::Result<void> reopen();
+  /// Called on the thread whose write failed. Set before the first write.
+  void set_failure_sink(std::function<void()> sink) { failure_sink_ = std::move(sink); }
+
+  /// Reads every block of every file and every record. Slow. Errors: store_corrupt, unavailable.
+  base::Result<void> verify() const;
+  /// Drops at once what has expired, instead of in time. Slow. Errors: unavailable.
+  base::Result<void> compact();
+  StoreFigures figures() const;
+
+ private:
+  Store(std::filesystem::path directory, StoreOptions options);
+  base::Result<void> open_database(std::uint64_t verify_history_bytes);
+  base::Result<void> write(CommitBatch& batch, std::uint64_t generation, bool sync);
+  class Reading;
+
+  std::filesystem::path directory_;
+  StoreOptions options_;
+  std::shared_ptr<RetentionInForce> retention_;
+  std::unique_ptr<class DirectoryLock> lock_;
+  std::string epoch_;
+  mutable std::shared_mutex mutex_;  ///< exclusive only while the database is replaced
+  std::unique_ptr<Database> database_;
+  std::atomic<std::uint64_t> generation_{1};
+  std::atomic<bool> failed_{false};
+  std::function<void()> failure_sink_;
+};
+
+}  // namespace carillon::embedded

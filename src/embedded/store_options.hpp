@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "embedded/retention.hpp"
+
+namespace rocksdb {
+class Env;
+}
+
+namespace carillon::embedded {
+
+struct StoreOptions {
+  Retention retention;
+  std::size_t block_cache_bytes = 64u << 20;
+  std::size_t write_buffer_bytes = 64u << 20;  ///< of the log and of the message table each
+  std::uint64_t max_wal_bytes = 256u << 20;
+  /// Opening reads every file of what publishing needs; of history, the newest files up to this many bytes.
+  std::uint64_t verify_history_bytes = 256u << 20;
+  std::function<base::EpochMs()> clock = base::now_ms;
+  rocksdb::Env* env = nullptr;  ///< null: the operating system's; must outlive the store
+};
+
+/// For metrics and the log.
+struct StoreFigures {
+  std::uint64_t disk_bytes = 0;  ///< files of tables
+  std::uint64_t wal_bytes = 0;   ///< write-ahead log
+  std::uint64_t memtable_bytes = 0;
+  std::uint64_t block_cache_bytes = 0;
+};
+
+// Why a store cannot be used. Operators see `details`; were one of them ever answered to a client, it would
+// say no more than "Internal error".
+inline constexpr base::ErrorEntry kStoreInUse{"store_in_use", 500, 1011, false, "Internal error"};
+inline constexpr base::ErrorEntry kStoreTooNew{"store_too_new", 500, 1011, false, "Internal error"};
+inline constexpr base::ErrorEntry kStoreCorrupt{"store_corrupt", 500, 1011, false, "Internal error"};
+
+}  // namespace carillon::embedded

@@ -1,0 +1,161 @@
+#include "publisher/http_message_publisher.hpp"
+
+#include <atomic>
+#include <memory>
+
+#include "base/bytes.hpp"
+
+namespace carillon::publisher {
+namespace {
+
+namespace errors = model::errors;
+using model::Error;
+using model::fail;
+using model::Result;
+using ports::HttpRequest;
+using ports::HttpResponder;
+using ports::HttpResponse;
+
+constexpr std::size_t kMaxBatch = 100;
+constexpr std::size_t kBatchBodyFactor = 4;
+
+/// The Idempotency-Key, empty when absent. It is a deduplication id and keeps to its rules.
+Result<std::string> idempotency_key(const HttpRequest& request) {
+  const std::string_view key = request.header("idempotency-key");
+  if (!key.empty() && !base::valid_id(key, 128))
+    return fail(errors::kInvalidParameter, "Idempotency-Key must be 1 to 128 characters without commas");
+  return std::string(key);
+}
+
+/// The answers of a batch, gathered from whatever thread decides each message; the last one responds.
+class BatchAnswer {
+ public:
+  BatchAnswer(std::size_t size, HttpResponder respond)
+      : outcomes_(size), outstanding_(size), respond_(std::move(respond)) {}
+
+  void set_id(std::size_t index, std::string id_json) { outcomes_[index].id_json = std::move(id_json); }
+
+  void refuse(std::size_t index, const Error& error) {
+    Outcome& outcome = outcomes_[index];
+    outcome.members = "\"statusCode\":" + std::to_string(error.status()) + ",\"error\":";
+    base::append_json_string(outcome.members, error.text());
+    if (!error.details().empty()) outcome.members += ",\"details\":" + base::json_string(error.details());
+    if (error.retry_after_ms() > 0)
+      outcome.members += ",\"retryAfterMs\":" + std::to_string(error.retry_after_ms());
+    outcome.members += error.members();
+    settle();
+  }
+
+  void accept(std::size_t index, const Echo& echo, const ports::Receipt& receipt) {
+    outcomes_[index].accepted = true;
+    outcomes_[index].members = receipt_members(echo, receipt);
+    settle();
+  }
+
+ private:
+  struct Outcome {
+    bool accepted = false;
+    std::string id_json;
+    std::string members;
+  };
+
+  void settle() {
+    if (outstanding_.fetch_sub(1) != 1) return;
+    std::string lists[2];
+    for (const Outcome& each : outcomes_) {
+      std::string& list = lists[each.accepted ? 0 : 1];
+      list += list.empty() ? "{" : ",{";
+      if (!each.id_json.empty()) list += "\"id\":" + each.id_json + ",";
+      list += each.members;
+      list += '}';
+    }
+    respond_(HttpResponse::json(200, "{\"successful\":[" + lists[0] + "],\"failed\":[" + lists[1] + "]}"));
+  }
+
+  std::vector<Outcome> outcomes_;
+  std::atomic<std::size_t> outstanding_;
+  HttpResponder respond_;
+};
+
+/// The batch's own name for an element as JSON text, empty without one.
+Result<std::string> element_id(const model::JsonDocument& element) {
+  const auto* id = element.object().if_contains("id");
+  if (!id) return std::string();
+  const auto* text = id->if_string();
+  if (!text || text->size() > 256)
+    return fail(errors::kInvalidParameter, "id must be a text of at most 256 bytes");
+  return std::string(element.raw("id"));
+}
+
+}  // namespace
+
+std::vector<ports::Route> HttpMessagePublisher::routes() {
+  return {{"POST", "/publish", ports::Access::token,
+           [this](HttpRequest request, HttpResponder respond) {
+             publish(std::move(request), std::move(respond));
+           },
+           1},
+          {"POST", "/publish/batch", ports::Access::token,
+           [this](HttpRequest request, HttpResponder respond) {
+             publish_batch(std::move(request), std::move(respond));
+           },
+           kBatchBodyFactor}};
+}
+
+void HttpMessagePublisher::publish(HttpRequest request, HttpResponder respond) {
+  auto key = idempotency_key(request);
+  if (!key) return respond(HttpResponse::error(key.error()));
+  const auto document = model::JsonDocument::parse(request.body);
+  if (!document) return respond(HttpResponse::error(document.error()));
+  auto publication = make_publication(*document, {request.identity, {}, std::move(*key)}, channels_);
+  if (!publication) return respond(HttpResponse::error(publication.error()));
+  Echo echo(*publication);
+  bus_.publish(std::move(*publication), [respond = std::move(respond),
+                                         echo = std::move(echo)](Result<ports::Receipt> receipt) mutable {
+    if (!receipt) return respond(HttpResponse::error(receipt.error()));
+    std::string answer = "{\"message\":\"Message published successfully!\",";
+    answer += receipt_members(echo, *receipt);
+    respond(HttpResponse::json(200, std::move(answer += '}')));
+  });
+}
+
+void HttpMessagePublisher::publish_batch(HttpRequest request, HttpResponder respond) {
+  const auto key = idempotency_key(request);
+  if (!key) return respond(HttpResponse::error(key.error()));
+  const auto document = model::JsonDocument::parse(request.body);
+  if (!document) return respond(HttpResponse::error(document.error()));
+  const auto* messages = document->object().if_contains("messages");
+  if (!messages || !messages->is_array() || messages->get_array().empty() ||
+      messages->get_array().size() > kMaxBatch)
+    return respond(HttpResponse::error(
+        Error(errors::kInvalidParameter, "messages must be a list of 1 to 100 messages")));
+
+  const auto elements = model::raw_elements(document->raw("messages"));
+  auto answer = std::make_shared<BatchAnswer>(elements.size(), std::move(respond));
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    const auto element = model::JsonDocument::parse(elements[i]);
+    if (!element) {
+      answer->refuse(i, Error(errors::kMissingParameters));
+      continue;
+    }
+    auto id = element_id(*element);
+    if (!id) {
+      answer->refuse(i, id.error());
+      continue;
+    }
+    answer->set_id(i, std::move(*id));
+    const Origin origin{request.identity, {}, key->empty() ? std::string() : *key + "/" + std::to_string(i)};
+    auto publication = make_publication(*element, origin, channels_);
+    if (!publication) {
+      answer->refuse(i, publication.error());
+      continue;
+    }
+    Echo echo(*publication);
+    bus_.publish(std::move(*publication),
+                 [answer, i, echo = std::move(echo)](Result<ports::Receipt> receipt) {
+                   receipt ? answer->accept(i, echo, *receipt) : answer->refuse(i, receipt.error());
+                 });
+  }
+}
+
+}  // namespace carillon::publisher

@@ -1,0 +1,223 @@
+#include "server/server.hpp"
+
+#include <future>
+#include <stdexcept>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "authorizer/bearer.hpp"
+#include "authorizer/dev_key.hpp"
+#include "authorizer/ticket_office.hpp"
+#include "authorizer/token_authenticator.hpp"
+#include "authorizer/token_minter.hpp"
+#include "authorizer/upgrade_authorizer.hpp"
+#include "base/event_loop.hpp"
+#include "base/log.hpp"
+#include "chat_permission/chat_permission_handler.hpp"
+#include "connection_handler/connection_handler.hpp"
+#include "embedded/local_node.hpp"
+#include "gateway/gateway.hpp"
+#include "management/connection_routes.hpp"
+#include "management/queue_routes.hpp"
+#include "outbound/curl_http_client.hpp"
+#include "publisher/http_message_publisher.hpp"
+#include "publisher/websocket_message_publisher.hpp"
+#include "server/dev_authenticator.hpp"
+#include "server/health_routes.hpp"
+
+namespace carillon::server {
+namespace {
+
+using authorizer::TokenAuthenticator;
+
+constexpr std::chrono::hours kDevTokenLifetime{24};
+
+/// Values that two rooms need and one section of the configuration sets.
+Settings shared_values(Settings settings) {
+  settings.bus.max_subscriptions_per_connection = settings.gateway.max_subscriptions_per_connection;
+  settings.bus.max_connections_per_user = settings.gateway.max_connections_per_user;
+  settings.gateway.max_attempts = settings.bus.max_attempts;
+  settings.gateway.retry_base = settings.bus.retry_base;
+  return settings;
+}
+
+/// The settings that trust the key in the data directory; nothing without --dev.
+std::optional<authorizer::Settings> dev_settings_of(const Settings& settings) {
+  if (!settings.gateway.dev) return std::nullopt;
+  auto key = authorizer::load_or_create_dev_key(settings.data_dir);
+  if (!key) throw std::runtime_error(key.error().details());
+  return authorizer::dev_settings(std::move(*key));
+}
+
+std::unique_ptr<embedded::LocalNode> open_node(const Settings& settings, gateway::Gateway& gateway,
+                                               ports::HttpClient& http) {
+  embedded::NodeSettings node{settings.bus, settings.data_dir, 0};
+  embedded::StoreOptions options;
+  options.retention.standard = settings.bus.history_retention;
+  for (const auto& [prefix, retention] : settings.bus.history_overrides)
+    options.retention.overrides.emplace(prefix, retention);
+  auto opened = embedded::LocalNode::open(std::move(node), std::move(options), gateway, http);
+  if (!opened) throw std::runtime_error(opened.error().details());
+  return std::move(*opened);
+}
+
+publisher::Channels channels_of(const bus::Settings& settings) {
+  publisher::Channels channels;
+  for (const bus::ChannelSettings& each : settings.channels)
+    channels.configured.push_back({each.name, each.backend_only});
+  return channels;
+}
+
+void append(std::vector<ports::Route>& routes, std::vector<ports::Route> more) {
+  for (ports::Route& each : more) routes.push_back(std::move(each));
+}
+
+}  // namespace
+
+struct Server::Parts {
+  explicit Parts(Settings given);
+
+  std::vector<std::string> not_ready() const;
+  std::vector<ports::Route> routes();
+  void tick();
+
+  Settings settings;
+  base::EventLoop loop{"housekeeping"};
+  boost::asio::steady_timer timer{loop.io()};
+  outbound::CurlHttpClient key_client{{.plain_http = outbound::PlainHttp::loopback_only}};
+  outbound::CurlHttpClient webhook_client;
+
+  std::optional<authorizer::Settings> dev_settings;
+  std::unique_ptr<TokenAuthenticator> dev_authenticator;
+  std::unique_ptr<TokenAuthenticator> configured_authenticator;
+  std::unique_ptr<DevAuthenticator> either_authenticator;
+  ports::Authenticator* authenticator = nullptr;
+  authorizer::TicketOffice tickets;
+  std::unique_ptr<authorizer::UpgradeAuthorizer> upgrade_authorizer;
+
+  gateway::Gateway gateway;
+  std::unique_ptr<embedded::LocalNode> node;
+  publisher::Channels channels;
+  publisher::WebSocketMessagePublisher websocket_publisher;
+  publisher::HttpMessagePublisher http_publisher;
+  chat_permission::ChatPermissionHandler permission_handler;
+  std::unique_ptr<connection_handler::ConnectionHandler> connection_handler;
+  bool stopped = false;
+};
+
+Server::Parts::Parts(Settings given)
+    : settings(shared_values(std::move(given))),
+      dev_settings(dev_settings_of(settings)),
+      tickets(settings.auth.leeway),
+      gateway(settings.gateway),
+      node(open_node(settings, gateway, webhook_client)),
+      channels(channels_of(settings.bus)),
+      websocket_publisher(node->message_bus(), channels),
+      http_publisher(node->message_bus(), channels),
+      permission_handler(node->permissions()) {
+  if (dev_settings) dev_authenticator = std::make_unique<TokenAuthenticator>(*dev_settings, nullptr);
+  if (settings.has_auth())
+    configured_authenticator = std::make_unique<TokenAuthenticator>(settings.auth, &key_client);
+  if (dev_authenticator && configured_authenticator)
+    either_authenticator = std::make_unique<DevAuthenticator>(*dev_authenticator, *configured_authenticator);
+  authenticator = either_authenticator ? static_cast<ports::Authenticator*>(either_authenticator.get())
+                  : dev_authenticator  ? dev_authenticator.get()
+                                       : configured_authenticator.get();
+  if (!authenticator) throw std::runtime_error("nobody's tokens are trusted: set [auth], or use --dev");
+  upgrade_authorizer = std::make_unique<authorizer::UpgradeAuthorizer>(*authenticator, tickets);
+  connection_handler =
+      std::make_unique<connection_handler::ConnectionHandler>(connection_handler::Dependencies{
+          .directory = node->directory(),
+          .authenticator = *authenticator,
+          .authorize_upgrade =
+              [this](const ports::UpgradeRequest& request, ports::Completion<model::IdentityPtr> done) {
+                upgrade_authorizer->authorize(request, std::move(done));
+              },
+          .send_message =
+              [this](const ports::FrameContext& context, const model::JsonDocument& frame,
+                     std::string_view request_id) {
+                websocket_publisher.on_send_message(context, frame, request_id);
+              },
+          .heartbeat_seconds = static_cast<int>(settings.gateway.heartbeat.count()),
+          .store_epoch = node->store_epoch()});
+  if (configured_authenticator) configured_authenticator->start();
+  if (dev_authenticator) dev_authenticator->start();
+  gateway.start({*authenticator, *connection_handler, routes(), authorizer::bearer_of_request});
+  loop.start();
+  loop.post([this] { tick(); });
+}
+
+std::vector<std::string> Server::Parts::not_ready() const {
+  std::vector<std::string> reasons = node->not_ready_reasons();
+  if (gateway.draining()) reasons.emplace_back("draining");
+  return reasons;
+}
+
+std::vector<ports::Route> Server::Parts::routes() {
+  std::vector<ports::Route> all = health_routes([this] { return not_ready(); });
+  append(all, http_publisher.routes());
+  append(all, permission_handler.routes());
+  append(all, management::queue_routes(node->queues()));
+  append(all, management::connection_routes(node->directory()));
+  all.push_back(authorizer::ticket_route(tickets));
+  return all;
+}
+
+void Server::Parts::tick() {
+  if (configured_authenticator) configured_authenticator->tick();
+  timer.expires_after(std::chrono::seconds(1));
+  timer.async_wait([this](boost::system::error_code error) {
+    if (!error) tick();
+  });
+}
+
+Server::Server(Settings settings) : parts_(std::make_unique<Parts>(std::move(settings))) {}
+
+Server::~Server() {
+  stop();
+}
+
+std::uint16_t Server::port() const {
+  return parts_->gateway.bound_port();
+}
+
+std::string Server::dev_token() const {
+  authorizer::TokenRequest request;
+  request.user = "dev";
+  request.scopes = {"carillon/publish", "carillon/admin", "carillon/metrics"};
+  request.lifetime = kDevTokenLifetime;
+  return authorizer::mint_token(parts_->dev_settings.value(), request, base::now_ms()).value();
+}
+
+void Server::reload(const Settings& settings) {
+  base::log::set_level(settings.log_level);
+  parts_->gateway.reload_tls();
+  parts_->gateway.set_connects_per_second(settings.gateway.connects_per_second);
+  if (parts_->configured_authenticator) parts_->configured_authenticator->reload();
+  std::promise<void> reloaded;
+  parts_->node->reload(settings.bus, [&reloaded](base::Result<void> result) {
+    if (result)
+      base::log::info("configuration_reloaded", "configuration read again");
+    else
+      base::log::error("configuration_refused", "filter policies are as before",
+                       {{"reason", result.error().details()}});
+    reloaded.set_value();
+  });
+  reloaded.get_future().wait();
+}
+
+void Server::drain(std::function<void()> done) {
+  parts_->gateway.drain(std::move(done));
+}
+
+void Server::stop() {
+  if (std::exchange(parts_->stopped, true)) return;
+  parts_->gateway.stop();
+  if (parts_->configured_authenticator) parts_->configured_authenticator->stop();
+  parts_->loop.stop();
+  parts_->key_client.stop();
+  parts_->webhook_client.stop();
+  parts_->node->stop();
+}
+
+}  // namespace carillon::server

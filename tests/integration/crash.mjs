@@ -1,0 +1,182 @@
+// Kills the server under load at seeded moments and checks what CONTRACT §7 promises of it. Also a program:
+//   node crash.mjs [--rounds N] [--seed S]
+import assert from 'node:assert/strict';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Server, fifo, until } from './harness.mjs';
+
+const CHATS = 4;
+const HTTP_PUBLISHERS = 6;
+const SOCKET_PUBLISHERS = 4;
+const MAX_DELAY_MS = 400;
+/** Rounds on the same chats, so that counters go on over several crashes; then new ones, as reading all takes time. */
+const ROUNDS_PER_CHATS = 5;
+
+/** mulberry32: the same numbers for the same seed, everywhere. */
+export function random(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** Everything in the message table for a chat, oldest first: `[{messageId, sequenceNumber}]`. */
+async function messageTable(server, chat) {
+  const all = [];
+  let startKey;
+  do {
+    const query = new URLSearchParams({ chatId: chat, limit: '1000', order: 'asc', ...(startKey ? { startKey } : {}) });
+    const { status, json, text } = await server.get(`/messages?${query}`, { token: server.admin });
+    assert.equal(status, 200, `the message table cannot be read: ${status} ${text.slice(0, 200)}`);
+    all.push(...json.messages);
+    startKey = json.nextToken;
+  } while (startKey);
+  return all;
+}
+
+/** Publishes without end; every attempt is remembered with its answer, or without one when the server died. */
+class Load {
+  attempts = [];
+  stopped = false;
+
+  constructor(server, chats, round) {
+    Object.assign(this, { server, chats, round });
+  }
+
+  body(chat, publisher, index) {
+    return fifo({ chat, content: [publisher, index], messageDeduplicationId: `${this.round}/${publisher}/${index}` });
+  }
+
+  async run(publisher, send) {
+    for (let index = 0; !this.stopped; index += 1) {
+      const chat = this.chats[index % this.chats.length];
+      const attempt = { publisher, chat, body: this.body(chat, publisher, index), answer: null };
+      this.attempts.push(attempt);
+      try {
+        attempt.answer = await send(attempt.body);
+      } catch {
+        return;
+      }
+    }
+  }
+
+  async start() {
+    const sockets = await Promise.all(Array.from({ length: SOCKET_PUBLISHERS }, () => this.server.connect({ token: this.server.backend })));
+    const overHttp = Array.from({ length: HTTP_PUBLISHERS }, (_, index) => this.run(`http${index}`, async (body) => {
+      const { status, json, text } = await this.server.publish(body);
+      assert.equal(status, 200, text);
+      return json;
+    }));
+    const overSocket = sockets.map((client, index) => this.run(`socket${index}`, async (body) => {
+      const answer = await client.ask({ action: 'sendMessage', ...body });
+      assert.equal(answer.error, undefined, JSON.stringify(answer));
+      return answer;
+    }));
+    this.done = Promise.all([...overHttp, ...overSocket]);
+    await until(() => this.attempts.some(({ answer }) => answer !== null), 'the first answer');
+  }
+
+  async stop() {
+    this.stopped = true;
+    await this.done;
+  }
+}
+
+/** One crash and its check. `expected` remembers, per chat, every number given so far: number → messageId. */
+async function crashOnce({ server, chats, round, next, expected, restart }) {
+  const receiver = await server.connect({ as: 'receiver', chats });
+  const load = new Load(server, chats, round);
+  await load.start();
+  const delay = Math.floor(next() * MAX_DELAY_MS);
+  await new Promise((resolve) => setTimeout(resolve, delay));
+  await server.kill9();
+  await load.stop();
+  await receiver.whenClosed();
+  server.clients.clear();
+  const received = receiver.frames.drain().map((frame) => frame.data).filter((frame) => frame?.type === 'message');
+  await restart();
+  checkReceived(received, chats);
+
+  const delivered = new Set(received.map((frame) => frame.messageId));
+  const answered = load.attempts.filter(({ answer }) => answer !== null);
+  const stored = new Map();
+  for (const chat of chats) for (const entry of await messageTable(server, chat)) stored.set(entry.messageId, entry);
+  for (const { answer, chat } of answered) {
+    assert.ok(delivered.has(answer.messageId) || stored.has(answer.messageId), `answered, but neither delivered nor stored: ${answer.messageId} ${chat} ${answer.sequenceNumber}`);
+    assert.ok(stored.has(answer.messageId), `answered, but not in the message table: ${answer.messageId}`);
+  }
+  for (const id of delivered) assert.ok(stored.has(id), `delivered, but not durable: ${id}`);
+  await checkSequences({ server, chats, load, expected, stored });
+  return { answered: answered.length, unanswered: load.attempts.length - answered.length, delivered: delivered.size, delay };
+}
+
+/** Before the crash: per chat strictly in order, without a gap from the first one on. */
+function checkReceived(received, chats) {
+  for (const chat of chats) {
+    const numbers = received.filter((frame) => frame.chatId === chat).map((frame) => frame.sequenceNumber);
+    for (let index = 1; index < numbers.length; index += 1) assert.equal(numbers[index], numbers[index - 1] + 1, `${chat}: order`);
+  }
+}
+
+/**
+ * Sends every attempt again: an answered one must be a duplicate with the same number; of the others each is either a
+ * duplicate (it had been durable) or new. Afterwards the numbers must be 1..n, each once, and the table must agree.
+ */
+async function checkSequences({ server, chats, load, expected, stored }) {
+  for (const { body, answer, chat } of load.attempts) {
+    const again = await server.published(body);
+    if (answer !== null) {
+      assert.deepEqual([again.messageId, again.sequenceNumber, again.deduplicated], [answer.messageId, answer.sequenceNumber, true], `${chat}: answered before the crash`);
+    }
+    if (again.deduplicated) {
+      assert.equal(stored.get(again.messageId)?.sequenceNumber, again.sequenceNumber, 'what counts as a duplicate is stored');
+    }
+    const numbers = expected.get(chat);
+    assert.equal(numbers.get(again.sequenceNumber) ?? again.messageId, again.messageId, `${chat}: number ${again.sequenceNumber} was given twice`);
+    numbers.set(again.sequenceNumber, again.messageId);
+  }
+  for (const chat of chats) {
+    const numbers = [...expected.get(chat).keys()].sort((a, b) => a - b);
+    assert.deepEqual(numbers, numbers.map((_, index) => index + 1), `${chat}: a gap`);
+    const table = (await messageTable(server, chat)).map((entry) => entry.sequenceNumber).sort((a, b) => a - b);
+    assert.deepEqual(table, numbers, `${chat}: the message table has other numbers`);
+  }
+}
+
+/** Runs `rounds` crashes on one data directory. Throws with the seed and the round at the first broken promise. */
+export async function crashRounds({ rounds, seed, report = () => {} }) {
+  const next = random(seed);
+  const server = new Server({ config: { limits: { publish_per_second: 0 }, log: { level: 'warn' } } });
+  await server.start();
+  let chats;
+  let expected;
+  let round = 0;
+  try {
+    for (; round < rounds; round += 1) {
+      if (round % ROUNDS_PER_CHATS === 0) {
+        chats = Array.from({ length: CHATS }, (_, index) => `crash-${round}-${index}`);
+        expected = new Map(chats.map((chat) => [chat, new Map()]));
+        for (const chat of chats) await server.grant('receiver', chat, 'viewer');
+      }
+      const outcome = await crashOnce({ server, chats, round, next, expected, restart: () => server.start() });
+      report({ round, ...outcome });
+    }
+  } catch (error) {
+    error.message = `seed ${seed}, round ${round}: ${error.message}`;
+    throw error;
+  } finally {
+    await server.stop();
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { values } = parseArgs({ options: { rounds: { type: 'string', default: '50' }, seed: { type: 'string' } } });
+  const seed = Number(values.seed ?? Date.now() % 2 ** 32);
+  const report = ({ round, answered, unanswered, delivered, delay }) => console.log(`round ${round}: killed after ${delay} ms; ${answered} answered, ${unanswered} not, ${delivered} delivered`);
+  console.log(`seed ${seed}`);
+  await crashRounds({ rounds: Number(values.rounds), seed, report });
+  console.log(`${values.rounds} crashes: nothing lost, no gap, no repeat`);
+}
