@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <strings.h>
-
 namespace carillon::authorizer {
 namespace {
 
@@ -15,8 +13,9 @@ constexpr std::string_view kScheme = "bearer";
 
 /// The token of one `Authorization` value (RFC 6750 §2.1); empty when it is of another scheme.
 std::string_view bearer_token(std::string_view value) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
   if (value.size() <= kScheme.size() || value[kScheme.size()] != ' ' ||
-      strncasecmp(value.data(), kScheme.data(), kScheme.size()) != 0)
+      !std::ranges::equal(value.substr(0, kScheme.size()), kScheme, {}, lower))
     return {};
   value.remove_prefix(std::min(value.find_first_not_of(' ', kScheme.size()), value.size()));
   while (value.ends_with(' ')) value.remove_suffix(1);

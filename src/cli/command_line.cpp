@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "cli/argument_checks.hpp"
+#include "cli/bench_flags.hpp"
 #include "cli/version.hpp"
 #include "model/message.hpp"
 
@@ -54,9 +55,10 @@ class Grammar {
   void add_queues();
   void add_config();
   void add_bench();
-  void add_bench_flags(CLI::App* command, const std::shared_ptr<bench::Options>& options);
 
   void add_json(CLI::App* command, bool& json);
+  /// The variable's value, when it has one.
+  void fall_back(const char* name, std::string& value) const;
   void add_client(CLI::App* command, ClientOptions& client);
   /// A flag that may come again and takes one value each time.
   CLI::Option* add_list(CLI::App* command, const char* flag, std::vector<std::string>& list,
@@ -98,13 +100,14 @@ void Grammar::add_json(CLI::App* command, bool& json) {
   command->add_flag("--json", json, "Print JSON, for programs");
 }
 
+void Grammar::fall_back(const char* name, std::string& value) const {
+  const auto found = environment_.find(name);
+  if (found != environment_.end() && !found->second.empty()) value = found->second;
+}
+
 void Grammar::add_client(CLI::App* command, ClientOptions& client) {
-  const auto fallback = [this](const char* name, std::string& value) {
-    const auto found = environment_.find(name);
-    if (found != environment_.end() && !found->second.empty()) value = found->second;
-  };
-  fallback("CARILLON_URL", client.url);
-  fallback("CARILLON_TOKEN", client.token);
+  fall_back("CARILLON_URL", client.url);
+  fall_back("CARILLON_TOKEN", client.token);
   command
       ->add_option("--url", client.url, "Where the server is (or CARILLON_URL; else http://127.0.0.1:8080)")
       ->type_name("URL");
@@ -335,66 +338,22 @@ void Grammar::add_bench() {
     CLI::App* command = add(parent, name, description);
     const auto options = std::make_shared<bench::Options>();
     options->workload = workload;
-    add_bench_flags(command, options);
+    fall_back("CARILLON_URL", options->url);
+    fall_back("CARILLON_TOKEN", options->token);
+    for (const BenchFlag& flag : bench_flags(*options)) {
+      const auto set = [flag](const std::vector<std::string>& values) {
+        for (const std::string& value : values)
+          if (!flag.set(value)) throw CLI::ValidationError(flag.name, "must be " + flag.allowed);
+      };
+      auto* option = command->add_option_function<std::vector<std::string>>(flag.name, set, flag.description)
+                         ->type_name(flag.type)
+                         ->type_size(1)
+                         ->allow_extra_args(false);
+      if (!flag.repeatable) option->expected(1);
+    }
+    add_json(command, options->json);
     on(command, [options] { return *options; });
   }
-}
-
-void Grammar::add_bench_flags(CLI::App* command, const std::shared_ptr<bench::Options>& options) {
-  using bench::BareWrites;
-  using bench::Protocol;
-  if (const auto url = environment_.find("CARILLON_URL"); url != environment_.end())
-    options->url = url->second;
-  if (const auto token = environment_.find("CARILLON_TOKEN"); token != environment_.end())
-    options->token = token->second;
-  const auto number = [&](const char* flag, auto& value, const char* description) {
-    return command->add_option(flag, value, description)->type_name("N");
-  };
-  static const std::map<std::string, Protocol> kProtocols{{"carillon", Protocol::carillon},
-                                                          {"nchan", Protocol::nchan},
-                                                          {"nats", Protocol::nats},
-                                                          {"bare", Protocol::bare}};
-  static const std::map<std::string, BareWrites> kBareWrites{{"each", BareWrites::each},
-                                                             {"turn", BareWrites::turn}};
-  command->add_option("--url", options->url, "http:// or ws:// (or CARILLON_URL)")->type_name("URL");
-  command->add_option("--token", options->token, "With carillon/admin (or CARILLON_TOKEN)")
-      ->type_name("TOKEN");
-  number("--connections", options->connections, "Connections (1000; idle 10000; publish 64)");
-  number("--messages", options->messages, "Messages (fanout 5000; others 100000)");
-  number("--in-flight", options->in_flight, "Unanswered publishes at a time (fanout 16; one-to-one 64)");
-  number("--publishers", options->publishers, "Publishing connections (fanout 1; one-to-one 4)");
-  number("--size", options->size, "Bytes of content (128)")
-      ->check(CLI::Range(bench::Options::kMinContentBytes, std::size_t{1} << 24));
-  number("--batch", options->batch, "Messages per POST /publish/batch (1)")->check(CLI::Range(1, 100));
-  number("--rate", options->rate, "Messages per second; 0: as fast as it goes")
-      ->check(CLI::NonNegativeNumber);
-  number("--warmup", options->warmup, "Messages before measuring (a tenth)");
-  command->add_option("--type", options->message_type, "standard (default), fifo or ephemeral")
-      ->type_name("TYPE")
-      ->check(CLI::IsMember({"standard", "fifo", "ephemeral"}));
-  command->add_option_function<std::uint32_t>(
-      "--timeout", [options](std::uint32_t seconds) { options->timeout = std::chrono::seconds(seconds); },
-      "Seconds for the whole run (120)");
-  command->add_option_function<std::uint32_t>(
-      "--stall", [options](std::uint32_t seconds) { options->stall = std::chrono::seconds(seconds); },
-      "Seconds without progress after which it ends (10)");
-  command
-      ->add_option("--server-pid", options->server_pids, "Whose CPU time and memory to read; may come again")
-      ->allow_extra_args(false);
-  command->add_option("--protocol", options->protocol, "carillon (default), nchan, nats or bare")
-      ->type_name("P")
-      ->transform(CLI::CheckedTransformer(kProtocols, CLI::ignore_case).description(""));
-  command->add_option("--publish-url", options->publish_url, "Where to publish, when elsewhere")
-      ->type_name("URL");
-  command->add_option("--subscribe-path", options->subscribe_path,
-                      "nchan: path to subscribe (/sub/{channel})");
-  command->add_option("--publish-path", options->publish_path, "nchan: path to publish (/pub/{channel})");
-  command->add_option("--bare", options->bare_writes, "bare: one write for each message or each turn (turn)")
-      ->type_name("each|turn")
-      ->transform(CLI::CheckedTransformer(kBareWrites, CLI::ignore_case).description(""));
-  command->add_option("--server-core", options->server_core, "bare: core of the forked server (any)")
-      ->type_name("N");
-  add_json(command, options->json);
 }
 
 std::expected<Command, UsageExit> Grammar::parse(std::vector<std::string> arguments) {

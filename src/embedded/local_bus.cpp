@@ -52,6 +52,10 @@ const base::ErrorEntry& no_access(TargetClass target_class) {
   }
 }
 
+Error store_unavailable() {
+  return model::retry_later(errors::kOverloaded, kRetryAfterMs, "store unavailable");
+}
+
 std::size_t weight(const Publication& publication) {
   return publication.payload.size() + 512;
 }
@@ -92,9 +96,7 @@ void LocalBus::publish(Publication publication, Completion<Receipt> done) {
 
 void LocalBus::enqueue(Pending pending) {
   if (pending.publication.type == model::MessageType::ephemeral) return publish_ephemeral(std::move(pending));
-  if (!store_usable_)
-    return pending.done(
-        std::unexpected(model::retry_later(errors::kOverloaded, kRetryAfterMs, "store unavailable")));
+  if (!store_usable_) return pending.done(std::unexpected(store_unavailable()));
   const std::size_t bytes = weight(pending.publication);
   if (publications_.size() >= kMaxWaiting || waiting_bytes_ + bytes > kMaxWaitingBytes)
     return pending.done(std::unexpected(model::retry_later(errors::kOverloaded, kRetryAfterMs)));
@@ -104,6 +106,7 @@ void LocalBus::enqueue(Pending pending) {
 }
 
 void LocalBus::submit(Change change) {
+  if (!store_usable_ && !change.patient) return change.done(std::unexpected(store_unavailable()));
   changes_.push_back(std::move(change));
   schedule();
 }
@@ -118,7 +121,7 @@ void LocalBus::schedule() {
 }
 
 void LocalBus::pump() {
-  while (!writing_ && (!publications_.empty() || !changes_.empty())) {
+  while (store_usable_ && !writing_ && (!publications_.empty() || !changes_.empty())) {
     next_position_ = last_position_ + 1;
     take_changes(batch_);
     take_publications(batch_);
@@ -331,8 +334,15 @@ void LocalBus::on_store_failed() {
   std::vector<Pending> publications;
   publications.swap(publications_);
   waiting_bytes_ = 0;
-  for (Pending& each : publications)
-    each.done(std::unexpected(model::retry_later(errors::kOverloaded, kRetryAfterMs, "store unavailable")));
+  for (Pending& each : publications) each.done(std::unexpected(store_unavailable()));
+  std::vector<Change> changes;
+  changes.swap(changes_);
+  for (Change& each : changes) {
+    if (each.patient)
+      changes_.push_back(std::move(each));
+    else
+      each.done(std::unexpected(store_unavailable()));
+  }
 }
 
 void LocalBus::on_store_reopened(std::uint64_t generation) {

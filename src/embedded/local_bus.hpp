@@ -29,6 +29,8 @@ class LocalBus final : public ports::MessageBus {
   struct Change {
     std::move_only_function<bool(CommitBatch&)> decide;
     std::move_only_function<void(base::Result<void>)> done;
+    /// Waits for a failed store to be reopened, instead of being refused.
+    bool patient = false;
   };
   /// What the bus asks of its neighbours.
   struct Neighbours {

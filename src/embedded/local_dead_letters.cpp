@@ -59,13 +59,13 @@ Result<void> LocalDeadLetters::load() {
 void LocalDeadLetters::bury(QueueIndex queue, QueuedMessage letter, std::move_only_function<void()> done) {
   auto shared = std::make_shared<QueuedMessage>(std::move(letter));
   LocalBus::Change change;
+  change.patient = true;
   change.decide = [this, queue, shared](CommitBatch& batch) {
     batch.put_dead_letter(name(queue), *shared);
     batch.mark_settled(topics_.queues()[queue].name, shared->message->position);
     return true;
   };
   change.done = [this, queue, shared, done = std::move(done)](Result<void> durable) mutable {
-    // A store that failed is being reopened meanwhile: the writer paces the repetition.
     if (!durable) return bury(queue, std::move(*shared), std::move(done));
     indexes_[queue].add(shared->message->position, shared->message->id, shared->enqueued_at,
                         size_of(*shared));

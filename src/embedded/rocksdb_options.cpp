@@ -35,9 +35,6 @@ rocksdb::ColumnFamilyOptions base_options(const std::shared_ptr<rocksdb::Cache>&
   family.write_buffer_size = 8 * kMiB;
   family.compression = rocksdb::kNoCompression;
   family.level_compaction_dynamic_level_bytes = true;
-  // One hint for all keys: a batch's keys come close to one another, so each insert starts where the last
-  // one ended instead of at the top of the skip list.
-  family.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(0));
   return family;
 }
 
@@ -100,6 +97,19 @@ std::vector<rocksdb::ColumnFamilyDescriptor> column_families(const StoreOptions&
   filter_whole_keys(deduplication);
   filter_whole_keys(families[keys::kSequences].options);
   filter_whole_keys(families[keys::kPermissionsByUser].options);
+  if (getenv("X_NOHINT")) for (auto f : {keys::kMessages, keys::kSequenceIndex, keys::kSequences, keys::kDeduplication}) families[f].options.memtable_insert_with_hint_prefix_extractor.reset();
+  if (getenv("X_NOHINTALL")) for (auto& f : families) f.options.memtable_insert_with_hint_prefix_extractor.reset();
+  if (const char* m = getenv("X_DEDUP_MB")) deduplication.write_buffer_size = (std::size_t)atoi(m) * kMiB;
+  if (const char* m = getenv("X_MSG_MB")) messages.write_buffer_size = (std::size_t)atoi(m) * kMiB;
+  if (const char* m = getenv("X_SI_MB")) families[keys::kSequenceIndex].options.write_buffer_size = (std::size_t)atoi(m) * kMiB;
+  if (const char* m = getenv("X_SEQ_KB")) families[keys::kSequences].options.write_buffer_size = (std::size_t)atoi(m) * 1024;
+  if (const char* kb = getenv("X_MERGE")) { 
+    const auto small = [&](keys::ColumnFamily f, std::size_t kib, int n) { auto& o = families[f].options; o.write_buffer_size = kib*1024; o.min_write_buffer_number_to_merge = n; o.max_write_buffer_number = 2*n+2; };
+    small(keys::kDeduplication, atoi(kb), 8);
+    small(keys::kSequenceIndex, atoi(kb), 8);
+    small(keys::kSequences, 256, 8);
+    if (const char* m = getenv("X_MM")) small(keys::kMessages, atoi(m), 8);
+  }
   return families;
 }
 

@@ -78,31 +78,31 @@ FrameEvent FrameParser::violation(std::uint16_t code, std::string_view why) {
 
 /// Whether the whole header is there and right; otherwise `out` says what to return.
 bool FrameParser::read_header(std::span<char>& input, FrameEvent& out) {
-  std::size_t needed = 2;
+  std::size_t length_bytes = 0;
   for (;;) {
+    std::size_t needed = 2;
+    if (header_size_ >= 2) {
+      const unsigned short_length = static_cast<unsigned char>(header_[1]) & 0x7f;
+      length_bytes = short_length == 126 ? 2 : short_length == 127 ? 8 : 0;
+      needed = 2 + length_bytes;
+      if (header_size_ >= needed) needed += mask_.size();
+    }
     const std::size_t size = std::min(needed - header_size_, input.size());
     std::memcpy(header_.data() + header_size_, input.data(), size);
     header_size_ = static_cast<std::uint8_t>(header_size_ + size);
     input = input.subspan(size);
     if (header_size_ < needed) return false;
-    if (header_size_ == 2 && !check_first_bytes(out)) return false;
-    const unsigned short_length = static_cast<unsigned char>(header_[1]) & 0x7f;
-    const std::size_t length_bytes = short_length == 126 ? 2 : short_length == 127 ? 8 : 0;
-    // The length is checked as soon as it is there, before the mask and the payload.
-    if (header_size_ == 2 + length_bytes) {
-      std::uint64_t length = short_length;
-      if (length_bytes > 0) length = 0;
-      for (std::size_t i = 0; i < length_bytes; ++i)
-        length = length << 8 | static_cast<unsigned char>(header_[2 + i]);
-      if (!check_length(length, out)) return false;
-      remaining_ = length;
-    }
-    if (header_size_ == 6 + length_bytes) {
-      std::memcpy(mask_.data(), header_.data() + 2 + length_bytes, mask_.size());
+    // The first two bytes and the length are judged as soon as they are there.
+    if (needed == 2) {
+      if (!check_first_bytes(out)) return false;
+      if ((static_cast<unsigned char>(header_[1]) & 0x7f) < 126 && !read_length(0, out)) return false;
+    } else if (needed == 2 + length_bytes) {
+      if (!read_length(length_bytes, out)) return false;
+    } else {
       break;
     }
-    needed = header_size_ < 2 + length_bytes ? 2 + length_bytes : 6 + length_bytes;
   }
+  std::memcpy(mask_.data(), header_.data() + 2 + length_bytes, mask_.size());
   header_size_ = 0;
   mask_at_ = 0;
   in_frame_ = true;
@@ -146,8 +146,11 @@ bool FrameParser::check_first_bytes(FrameEvent& out) {
   return true;
 }
 
-bool FrameParser::check_length(std::uint64_t length, FrameEvent& out) {
+bool FrameParser::read_length(std::size_t length_bytes, FrameEvent& out) {
   const unsigned short_length = static_cast<unsigned char>(header_[1]) & 0x7f;
+  std::uint64_t length = length_bytes == 0 ? short_length : 0;
+  for (std::size_t i = 0; i < length_bytes; ++i) length = length << 8 | static_cast<unsigned char>(header_[2 + i]);
+  remaining_ = length;
   const bool longer_than_needed =
       (short_length == 126 && length < 126) || (short_length == 127 && length < 65536);
   if (longer_than_needed || (length >> 63) != 0) {

@@ -59,7 +59,7 @@ class FrameParser {
   FrameEvent violation(std::uint16_t code, std::string_view why);
   bool read_header(std::span<char>& input, FrameEvent& out);
   bool check_first_bytes(FrameEvent& out);
-  bool check_length(std::uint64_t length, FrameEvent& out);
+  bool read_length(std::size_t length_bytes, FrameEvent& out);
   FrameEvent whole_message(std::span<char>& input);
   bool add_piece(std::span<char> piece, FrameEvent& out);
   FrameEvent end_of_message();

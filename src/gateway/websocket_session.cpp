@@ -149,6 +149,7 @@ void WebSocketSession::on_message(const FrameEvent& event) {
 void WebSocketSession::hand_over(std::string_view text, bool is_text) {
   if (echo_) {
     queue_frame(is_text ? model::Opcode::text : model::Opcode::binary, text);
+    connection_->flush_soon();
     // A client that does not read is not read from.
     if (out().bytes() > loop_->front().settings.max_outbound_bytes) connection_->pause();
     return;

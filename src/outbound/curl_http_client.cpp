@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -12,13 +13,10 @@
 #include <curl/curl.h>
 #include <pthread.h>
 
-#include "model/errors.hpp"
 #include "outbound/transfer.hpp"
 
 namespace carillon::outbound {
 namespace {
-
-using model::errors::kUnavailable;
 
 // While requests wait for a free place, how often those that have waited too long are looked for.
 constexpr int kQueueCheckMs = 250;
@@ -55,6 +53,7 @@ class CurlHttpClient::Worker {
   void start_thread();
   void run();
   bool has_room(const Transfer& transfer) const;
+  std::string_view enqueue(TransferPtr& transfer);
   void take_ready(std::vector<TransferPtr>& ready, std::vector<TransferPtr>& late);
   void start(TransferPtr transfer);
   void finish_ended();
@@ -99,23 +98,22 @@ void CurlHttpClient::Worker::send(ports::OutboundRequest request,
                                   ports::Completion<ports::OutboundResponse> done) {
   auto made = Transfer::make(std::move(request), settings_, base::monotonic_now());
   if (!made) return done(std::unexpected(made.error()));
-  std::string_view refusal;
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) {
-      refusal = "the client has stopped";
-    } else if (!has_room(**made)) {
-      refusal = "too many requests under way";
-    } else {
-      TransferPtr& transfer = *made;
-      transfer->done = std::move(done);
-      ++queued_count_;
-      held_bytes_ += transfer->body_bytes();
-      lanes_[transfer->origin()].queued.push_back(std::move(transfer));
-    }
-  }
-  if (!refusal.empty()) return done(base::fail(kUnavailable, std::string(refusal)));
+  TransferPtr transfer = std::move(*made);
+  transfer->done = std::move(done);
+  const std::string_view refusal = enqueue(transfer);
+  if (!refusal.empty()) return transfer->abandon(std::string(refusal));
   curl_multi_wakeup(multi_);
+}
+
+/// Takes the transfer, or leaves it and says why.
+std::string_view CurlHttpClient::Worker::enqueue(TransferPtr& transfer) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return "the client has stopped";
+  if (!has_room(*transfer)) return "too many requests under way";
+  ++queued_count_;
+  held_bytes_ += transfer->body_bytes();
+  lanes_[transfer->origin()].queued.push_back(std::move(transfer));
+  return {};
 }
 
 void CurlHttpClient::Worker::stop() {

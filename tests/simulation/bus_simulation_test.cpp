@@ -28,8 +28,8 @@ class Simulation {
     nature.failed_sync_percent = random.percent(40) ? static_cast<unsigned>(1 + random.below(10)) : 0;
     nature.hook_failure_percent = static_cast<unsigned>(random.below(70));
     nature.loops = 1 + random.below(3);
-    nature.publications = 20 + random.below(60);
-    nature.connections = 2 + random.below(10);
+    nature.publications = 20 + random.below(140);
+    nature.connections = 2 + random.below(14);
     nature.max_outbound_bytes = 900 + random.below(2500);
     nature.max_depth = random.percent(20) ? 5 + random.below(10) : 1000;
     nature.publish_per_second = random.percent(20) ? 20 : 0;

@@ -165,7 +165,6 @@ TEST(FifoQueue, ThreeAttemptsThenDeadLetter) {
   EXPECT_TRUE(queue.settle(1));
   EXPECT_THAT(take(queue, now), ElementsAre(2)) << "moving to the dead letter queue unlocks the group";
   EXPECT_TRUE(queue.settle(2));
-  queue.enqueue(3, "h", 60);
   FifoQueue fresh(kRetry);
   fresh.enqueue(1, "g", 50);
   three_attempts(fresh);
@@ -225,6 +224,21 @@ TEST(FifoQueue, OneInFlightPerGroup) {
   for (model::Position at = 2; at <= 4; ++at) EXPECT_TRUE(queue.settle(at));
   EXPECT_EQ(queue.groups(), 0u);
   EXPECT_FALSE(queue.settle(4));
+}
+
+TEST(FifoQueue, AGroupComesInItsOrder) {
+  FifoQueue queue(kRetry);
+  model::Position next = 1;
+  for (; next <= 5; ++next) queue.enqueue(next, "a", 0);
+  for (model::Position at = 1; at <= 20; ++at) {
+    EXPECT_THAT(take(queue), ElementsAre(at));
+    if (at % 3 == 0) {
+      const auto due = queue.retry(at, kStart, 0)->due;
+      EXPECT_THAT(take(queue, due), ElementsAre(at)) << "a retry keeps its place";
+    }
+    if (at < 16) queue.enqueue(next++, "a", 0);
+    EXPECT_TRUE(queue.settle(at));
+  }
 }
 
 TEST(FifoQueue, AGroupThatWaitsForItsRetryBlocksOnlyItself) {

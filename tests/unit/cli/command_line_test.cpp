@@ -114,8 +114,12 @@ TEST(CommandLine, BadUsageIsTwoAndSaysWhy) {
       {{"queues", "purge"}, "NAME is required"},
       {{"config"}, "A subcommand is required"},
       {{"bench", "swim"}, "There is no command `swim`"},
-      {{"bench", "fanout", "--protocol", "mqtt"}, "mqtt"},
-      {{"bench", "publish", "--batch", "101"}, "--batch"}};
+      {{"bench", "fanout", "--protocol", "mqtt"}, "--protocol: must be carillon, nchan"},
+      {{"bench", "publish", "--batch", "101"}, "--batch: must be a whole number from 1 to 100"},
+      {{"bench", "publish", "--batch", "1", "--batch", "2"}, "--batch"},
+      {{"bench", "publish", "--size", "39"}, "--size: must be a whole number from 40"},
+      {{"bench", "publish", "--rate", "nan"}, "--rate: must be a number"},
+      {{"bench", "publish", "--messages", "-1"}, "--messages: must be a whole number"}};
   for (const auto& [arguments, reason] : cases) {
     const UsageExit exit = refused(arguments);
     EXPECT_EQ(exit.status, 2) << reason;

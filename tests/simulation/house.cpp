@@ -1,4 +1,3 @@
-// The bodies of house.hpp; the suite compiles files of this name pattern.
 #include "house.hpp"
 
 #include <algorithm>
