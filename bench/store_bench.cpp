@@ -242,9 +242,9 @@ BENCHMARK(deduplication_absent)->Arg(100)->Arg(50'000)->Arg(1'000'000);
 void newest_50(benchmark::State& state) {
   const Place place;
   CommitBatch batch;
-  for (Position position = 1; position <= 500'000; ++position) {
-    batch.store_message(*make_message(position));
-    if (position % 500 == 0) (void)place.store->write_unsynced(batch, 1);
+  for (Position position = 1; position <= 500'000; position += 500) {
+    batch.store_messages(make_messages(position, 500));
+    (void)place.store->write_unsynced(batch, 1);
   }
   std::size_t chat = 0;
   for (auto _ : state)

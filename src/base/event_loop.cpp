@@ -1,6 +1,8 @@
 #include "base/event_loop.hpp"
 
+#include <algorithm>
 #include <cassert>
+#include <iterator>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -9,11 +11,13 @@
 namespace carillon::base {
 namespace {
 
-thread_local const EventLoop* current_loop = nullptr;
+thread_local EventLoop* current_loop = nullptr;
 
 }  // namespace
 
-bool EventLoop::is_current() const { return current_loop == this; }
+bool EventLoop::is_current() const {
+  return current_loop == this;
+}
 
 EventLoop::EventLoop(std::string name) : name_(std::move(name)), work_(boost::asio::make_work_guard(io_)) {}
 
@@ -46,13 +50,33 @@ void EventLoop::stop() {
 }
 
 void EventLoop::post(Task task) {
+  if (!current_loop || current_loop == this) return deliver({&task, 1});
+  EventLoop& from = *current_loop;
+  auto outbox = std::ranges::find(from.outboxes_, this, &Outbox::to);
+  if (outbox == from.outboxes_.end()) outbox = from.outboxes_.insert(outbox, {this, {}});
+  outbox->tasks.push_back(std::move(task));
+  if (std::exchange(from.sending_, true)) return;
+  from.at_end_of_turn([&from] { from.send_outboxes(); });
+}
+
+void EventLoop::deliver(std::span<Task> tasks) {
   {
     const std::lock_guard lock(mutex_);
     if (stopped_) return;
-    inbox_.push_back(std::move(task));
-    if (inbox_.size() > 1) return;
+    const bool waking = inbox_.empty();
+    std::ranges::move(tasks, std::back_inserter(inbox_));
+    if (!waking) return;
   }
   boost::asio::post(io_, [this] { drain(); });
+}
+
+void EventLoop::send_outboxes() {
+  sending_ = false;
+  for (Outbox& outbox : outboxes_) {
+    if (outbox.tasks.empty()) continue;
+    outbox.to->deliver(outbox.tasks);
+    outbox.tasks.clear();
+  }
 }
 
 void EventLoop::at_end_of_turn(Task task) {

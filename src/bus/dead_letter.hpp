@@ -3,12 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
-#include "bus/unsettled_positions.hpp"
 #include "model/message.hpp"
 #include "ports/queue_admin.hpp"
 
@@ -23,8 +24,9 @@ struct DeadLetter {
   base::EpochMs dead_at = 0;
 };
 
-/// What stands in one dead letter queue: order and names only, the bodies stay in the store. The place of a
-/// death is the store's key for it; a message that dies again (after a redrive) has several. Bus loop only.
+/// What stands in one dead letter queue: order and names only, the bodies stay in the store. A letter's place
+/// is its message's position, which is the store's key for it; a message that dies again (after a redrive)
+/// has another one. Messages die in any order: the oldest letter is the one that died first. Bus loop only.
 class DeadLetterIndex {
  public:
   struct Limits {
@@ -34,7 +36,7 @@ class DeadLetterIndex {
   };
   explicit DeadLetterIndex(Limits limits) : limits_(limits) {}
 
-  /// Places rise; `bytes` is what it takes in the store.
+  /// `bytes` is what it takes in the store. A place that is there already stays as it is.
   void add(model::Position place, const model::MessageId& id, base::EpochMs dead_at, std::uint32_t bytes);
   bool remove(model::Position place);
 
@@ -59,7 +61,8 @@ class DeadLetterIndex {
   };
 
   Limits limits_;
-  UnsettledPositions<Entry> entries_;
+  std::unordered_map<model::Position, Entry> entries_;
+  std::set<std::pair<base::EpochMs, model::Position>> by_death_;
   std::unordered_multimap<model::MessageId, model::Position> by_id_;
   std::uint64_t bytes_ = 0;
 };

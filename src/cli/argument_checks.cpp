@@ -11,6 +11,7 @@ bool is_pair(const std::string& text) {
 
 std::vector<std::pair<std::string, std::string>> pairs_of(const std::vector<std::string>& texts) {
   std::vector<std::pair<std::string, std::string>> pairs;
+  pairs.reserve(texts.size());
   for (const std::string& text : texts)
     pairs.emplace_back(text.substr(0, text.find('=')), text.substr(text.find('=') + 1));
   return pairs;

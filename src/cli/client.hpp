@@ -50,8 +50,8 @@ struct HttpReply {
 /// The error says why there is no answer.
 using HttpSend = std::function<std::expected<HttpReply, std::string>(const ClientOptions&, const HttpCall&)>;
 
-/// Sends over libcurl: no redirects, no proxy, http and https only, certificates verified, 35 s in all, an
-/// answer of at most 64 MiB.
+/// Sends over libcurl: no redirects, no proxy, http and https only, certificates verified (SSL_CERT_FILE
+/// names other authorities), 35 s in all, an answer of at most 64 MiB.
 std::expected<HttpReply, std::string> send_http(const ClientOptions& options, const HttpCall& call);
 
 /// Where a command reads and writes.

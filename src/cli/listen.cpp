@@ -32,9 +32,12 @@ class Interrupts {
   Interrupts& operator=(const Interrupts&) = delete;
 
   int fd() const { return fd_; }
-  void take() {
+  /// Whether there were any; waiting goes on afterwards.
+  bool take() {
     signalfd_siginfo info;
-    while (::read(fd_, &info, sizeof(info)) > 0) continue;
+    bool any = false;
+    while (::read(fd_, &info, sizeof(info)) > 0) any = true;
+    return any;
   }
 
  private:
@@ -60,6 +63,7 @@ void explain_close(const ServerEvent& close, std::ostream& err) {
 
 std::string listen_target(const ListenOptions& options) {
   std::vector<std::pair<std::string, std::string>> parameters;
+  parameters.reserve(options.chats.size() + 3);
   for (const std::string& chat : options.chats) parameters.emplace_back("chatId", chat);
   parameters.emplace_back("orgId", options.org);
   parameters.emplace_back("hubId", options.hub);
@@ -87,6 +91,7 @@ int listen(const ListenOptions& options, Console& console) {
                                           .subprotocol = kSubprotocol,
                                           .interrupt = interrupts.fd()});
   if (!client) {
+    if (interrupts.take()) return 0;
     if (client.error().reply.status != 0)
       explain_refusal(options.client, client.error().reply, console.err);
     else

@@ -11,7 +11,7 @@
 namespace carillon::cli {
 
 /// A TCP or TLS connection for one thread that can be interrupted. Certificates are verified against the
-/// system's authorities and the host's name; TLS 1.2 at least.
+/// system's authorities (or those in SSL_CERT_FILE) and the host's name; TLS 1.2 at least.
 class SocketStream {
  public:
   /// `interrupt` becomes readable when waiting is to end (a signalfd, say); -1: nothing interrupts.

@@ -1,6 +1,8 @@
 #include "embedded/commit_batch.hpp"
 
+#include <algorithm>
 #include <cassert>
+#include <tuple>
 
 #include "base/bytes.hpp"
 #include "embedded/keys.hpp"
@@ -150,7 +152,23 @@ void CommitBatch::delete_dead_letter(std::string_view queue, model::Position pos
   erase(keys::kDeadLetters, letter_id(queue, id));
 }
 
-void CommitBatch::store_message(const model::Message& message) {
+void CommitBatch::store_messages(std::span<const model::MessagePtr> messages) {
+  sorted_.clear();
+  for (const model::MessagePtr& message : messages) {
+    value_.clear();
+    record::append_place(value_, *message);
+    put(keys::kMessageIds, message->id.view(), value_);
+    sorted_.push_back(message.get());
+  }
+  // In the order of the keys, each insert into RocksDB's skip lists starts close to where it ends.
+  std::ranges::sort(sorted_, [](const model::Message* a, const model::Message* b) {
+    return std::tie(a->target.target_class, a->target.id, a->position) <
+           std::tie(b->target.target_class, b->target.id, b->position);
+  });
+  for (const model::Message* message : sorted_) store_content(*message);
+}
+
+void CommitBatch::store_content(const model::Message& message) {
   assert(message.position != 0);
   key_.clear();
   keys::target(key_, message.target.target_class, message.target.id);
@@ -159,10 +177,6 @@ void CommitBatch::store_message(const model::Message& message) {
   bytes_ += key_;
   varint32(bytes_, static_cast<std::uint32_t>(record::message_size(message)));
   record::append_message(bytes_, message);
-
-  value_.clear();
-  record::append_place(value_, message);
-  put(keys::kMessageIds, message.id.view(), value_);
 
   if (!message.sequence || !message.target.is_chat()) return;
   key_.clear();

@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/message.hpp"
 #include "ports/message_bus.hpp"
@@ -44,8 +46,9 @@ class CommitBatch {
   void put_dead_letter(std::string_view queue, const ports::QueuedMessage& letter);
   void delete_dead_letter(std::string_view queue, model::Position position, const model::MessageId& id);
 
-  /// The message into the message table, the sequence index and the id index. Repeating it changes nothing.
-  void store_message(const model::Message& message);
+  /// The messages into the message table, the sequence index and the id index. Repeating it changes nothing.
+  /// Cheapest for some hundred at once.
+  void store_messages(std::span<const model::MessagePtr> messages);
 
   /// Removes log records below `before`, which must not be above the last position: the newest record stays,
   /// as it tells the counters after a restart. Space comes back by Store::reclaim_log.
@@ -70,11 +73,13 @@ class CommitBatch {
   const std::string& by_target(const model::UserId& user, const model::Target& target);
   const std::string& queued(char tag, std::string_view queue, model::Position position);
   const std::string& letter_id(std::string_view queue, const model::MessageId& id);
+  void store_content(const model::Message& message);
   void finish();
 
   std::string bytes_;
   std::uint32_t count_ = 0;
-  std::string key_, value_;  ///< scratch
+  std::string key_, value_;                    ///< scratch
+  std::vector<const model::Message*> sorted_;  ///< scratch
 };
 
 }  // namespace carillon::embedded

@@ -159,6 +159,11 @@ std::unique_ptr<rocksdb::Iterator> Database::iterate(keys::ColumnFamily family, 
 }
 
 Result<void> Database::verify_files(std::uint64_t history_bytes) const {
+  // A compaction meanwhile may replace files, but leaves them where they are until this is over.
+  if (const rocksdb::Status held = db_->DisableFileDeletions(); !held.ok())
+    return std::unexpected(error(held));
+  const std::unique_ptr<rocksdb::DB, void (*)(rocksdb::DB*)> release(
+      db_, [](rocksdb::DB* db) { db->EnableFileDeletions(/*force=*/false); });
   std::vector<rocksdb::LiveFileMetaData> files;
   db_->GetLiveFilesMetaData(&files);
   const auto is_history = [](const rocksdb::LiveFileMetaData& file) {

@@ -20,6 +20,8 @@ using ports::ConnectionView;
 using ports::PresentUser;
 using ports::Subscription;
 
+constexpr std::uint16_t kClosedByOperator = 4403;
+
 const base::ErrorEntry& no_access(TargetClass target_class) {
   switch (target_class) {
     case TargetClass::org:
@@ -217,6 +219,16 @@ void LocalConnections::disconnect(ConnectionId id) {
     if (!directory_.find(id)) return;
     directory_.remove(id);
     count_.fetch_sub(1, std::memory_order_relaxed);
+  });
+}
+
+void LocalConnections::close_user(UserId user, Completion<std::size_t> done) {
+  loop_.post([this, user = std::move(user), done = std::move(done)]() mutable {
+    const auto connections = directory_.members(Target::user(user.str()));
+    for (const Entry* entry : connections)
+      gateway_.close(entry->record->loop, entry->record->id, kClosedByOperator,
+                     "disconnected by an operator");
+    done(connections.size());
   });
 }
 

@@ -29,6 +29,7 @@ class LocalConnections final : public ports::ConnectionDirectory, public process
   void refresh(model::ConnectionId id, model::IdentityPtr identity,
                ports::Completion<ports::Subscription> done) override;
   void disconnect(model::ConnectionId id) override;
+  void close_user(model::UserId user, ports::Completion<std::size_t> done) override;
   void list(std::optional<model::UserId> user, std::optional<std::string> chat_id, std::size_t limit,
             ports::Completion<std::vector<ports::ConnectionView>> done) override;
   void presence(std::string chat_id, model::IdentityPtr asking,

@@ -1,16 +1,12 @@
 #include "embedded/message_table.hpp"
 
-#include <algorithm>
-
-#include "embedded/record.hpp"
-
 namespace carillon::embedded {
 namespace {
 
 constexpr std::string_view kQueue = "MessageStorageQueue";
 
 /// Far above what publishing lets in; RocksDB takes 4 GiB at most.
-constexpr std::size_t kMaxRecordBytes = 512u << 20;
+constexpr std::size_t kMaxPayloadBytes = 512u << 20;
 
 }  // namespace
 
@@ -26,13 +22,15 @@ base::Result<std::vector<model::Position>> MessageTable::settled() {
 base::Result<std::vector<ports::StorageFailure>> MessageTable::store(const ports::StorageStep& step) {
   batch_.clear();
   std::vector<ports::StorageFailure> failed;
+  std::vector<model::MessagePtr> fitting;
+  fitting.reserve(step.messages.size());
   for (std::size_t i = 0; i < step.messages.size(); ++i) {
-    const model::Message& message = *step.messages[i];
-    if (record::message_size(message) > kMaxRecordBytes)
-      failed.push_back({i, model::Error(model::errors::kMessageTooLarge)});
+    if (step.messages[i]->payload.size() <= kMaxPayloadBytes)
+      fitting.push_back(step.messages[i]);
     else
-      batch_.store_message(message);
+      failed.push_back({i, model::Error(model::errors::kMessageTooLarge)});
   }
+  batch_.store_messages(fitting);
   if (failed.empty()) {
     batch_.set_cursor(kQueue, step.cursor);
     for (const model::Position position : step.settled) batch_.unmark_settled(kQueue, position);

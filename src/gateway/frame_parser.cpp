@@ -149,7 +149,8 @@ bool FrameParser::check_first_bytes(FrameEvent& out) {
 bool FrameParser::read_length(std::size_t length_bytes, FrameEvent& out) {
   const unsigned short_length = static_cast<unsigned char>(header_[1]) & 0x7f;
   std::uint64_t length = length_bytes == 0 ? short_length : 0;
-  for (std::size_t i = 0; i < length_bytes; ++i) length = length << 8 | static_cast<unsigned char>(header_[2 + i]);
+  for (std::size_t i = 0; i < length_bytes; ++i)
+    length = length << 8 | static_cast<unsigned char>(header_[2 + i]);
   remaining_ = length;
   const bool longer_than_needed =
       (short_length == 126 && length < 126) || (short_length == 127 && length < 65536);

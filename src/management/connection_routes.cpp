@@ -76,6 +76,20 @@ ports::HttpHandler list_handler(ports::ConnectionDirectory& directory) {
   };
 }
 
+ports::HttpHandler close_handler(ports::ConnectionDirectory& directory) {
+  return admin_only([&directory](HttpRequest request, HttpResponder respond) {
+    const auto user = id_parameter(request, "userId");
+    if (!user || !*user)
+      return respond(HttpResponse::error(Error(errors::kInvalidParameter, "userId is required")));
+    directory.close_user(
+        model::UserId(**user), [respond = std::move(respond)](Result<std::size_t> count) mutable {
+          if (!count) return respond(HttpResponse::error(count.error()));
+          respond(HttpResponse::json(
+              200, "{\"message\":\"Connections closed\",\"closed\":" + std::to_string(*count) + "}"));
+        });
+  });
+}
+
 ports::HttpHandler presence_handler(ports::ConnectionDirectory& directory) {
   return [&directory](HttpRequest request, HttpResponder respond) {
     const auto chat = request.query_value("chatId");
@@ -100,6 +114,7 @@ std::vector<ports::Route> connection_routes(ports::ConnectionDirectory& director
         200, "{\"status\":\"healthy\",\"count\":" + std::to_string(directory.count()) + "}"));
   };
   return {{"GET", "/connections", ports::Access::token, list_handler(directory)},
+          {"DELETE", "/connections", ports::Access::token, close_handler(directory)},
           {"GET", "/websocket/connections", ports::Access::token, count},
           {"GET", "/presence", ports::Access::token, presence_handler(directory)}};
 }

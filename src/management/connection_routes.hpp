@@ -7,7 +7,7 @@
 
 namespace carillon::management {
 
-/// `GET /connections`, `GET /websocket/connections` and `GET /presence` (CONTRACT §12).
+/// `GET` and `DELETE /connections`, `GET /websocket/connections` and `GET /presence` (CONTRACT §12).
 std::vector<ports::Route> connection_routes(ports::ConnectionDirectory& directory);
 
 }  // namespace carillon::management

@@ -51,6 +51,8 @@ class ConnectionDirectory {
   virtual void refresh(model::ConnectionId id, model::IdentityPtr identity,
                        Completion<Subscription> done) = 0;
   virtual void disconnect(model::ConnectionId id) = 0;
+  /// Closes every connection of the user 4403; answers how many.
+  virtual void close_user(model::UserId user, Completion<std::size_t> done) = 0;
 
   /// Live connections of a user, or of a chat, or all; at most `limit`.
   virtual void list(std::optional<model::UserId> user, std::optional<std::string> chat_id, std::size_t limit,

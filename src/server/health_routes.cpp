@@ -11,12 +11,13 @@ std::vector<ports::Route> health_routes(std::function<std::vector<std::string>()
   const auto ready = [not_ready = std::move(not_ready)](ports::HttpRequest, ports::HttpResponder respond) {
     const auto reasons = not_ready();
     if (reasons.empty()) return respond(ports::HttpResponse::json(200, "{\"status\":\"ready\"}"));
-    std::string body = "{\"status\":\"not ready\",\"reasons\":[";
+    std::string members = ",\"reasons\":[";
     for (const std::string& each : reasons) {
-      if (body.back() != '[') body += ',';
-      base::append_json_string(body, each);
+      if (members.back() != '[') members += ',';
+      base::append_json_string(members, each);
     }
-    respond(ports::HttpResponse::json(503, body + "]}"));
+    respond(
+        ports::HttpResponse::error(model::Error(model::errors::kUnavailable).with_members(members + "]")));
   };
   return {{"GET", "/health", ports::Access::open, health}, {"GET", "/ready", ports::Access::open, ready}};
 }

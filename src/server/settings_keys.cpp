@@ -18,6 +18,7 @@ template <typename T>
 SettingValue to_value(const T& from, const SettingKey& key) {
   if constexpr (std::is_same_v<T, Overrides>) {
     std::vector<std::string> list;
+    list.reserve(from.size());
     for (const auto& [prefix, retention] : from)
       list.push_back(prefix + '=' + base::format_duration(retention));
     return list;
@@ -287,9 +288,12 @@ std::size_t group_size(const Settings& settings, KeyGroup group) {
 }
 
 void add_to_group(Settings& settings, KeyGroup group, std::string name) {
-  if (group == KeyGroup::channel) settings.bus.channels.emplace_back().name = std::move(name);
-  if (group == KeyGroup::alarm) settings.alarms.emplace_back().name = std::move(name);
-  if (group == KeyGroup::aws_key) settings.aws_keys.emplace_back();
+  if (group == KeyGroup::channel)
+    settings.bus.channels.emplace_back().name = std::move(name);
+  else if (group == KeyGroup::alarm)
+    settings.alarms.emplace_back().name = std::move(name);
+  else if (group == KeyGroup::aws_key)
+    settings.aws_keys.emplace_back();
 }
 
 std::string group_section(const Settings& settings, KeyGroup group, std::size_t index) {

@@ -185,14 +185,8 @@ describe('5 fragments', () => {
     const bytes = Buffer.concat([frame(text, 'a', { fin: false }), frame(ping, '1'), frame(continuation, 'b', { fin: false }), frame(ping, '2'), frame(continuation, 'c')]);
     await raw.writeInPieces(bytes, 1);
     const answers = [];
-    for (let next = await nextFrame(raw); ; next = await nextFrame(raw)) {
-      if (next.opcode !== pong) {
-        assert.equal(next.payload.toString(), 'abc');
-        break;
-      }
-      answers.push(next.payload.toString());
-    }
-    assert.equal(answers.at(-1), '2');
+    while (!answers.includes('abc') || !answers.includes('2')) answers.push((await nextFrame(raw)).payload.toString());
+    assert.ok(answers.every((answer) => ['1', '2', 'abc'].includes(answer)), String(answers));
     raw.destroy();
   });
 

@@ -21,9 +21,9 @@ export class Client {
   received = 0;
   hello = null;
 
-  static open(url, { protocols = [], headers = {}, autoPong = true, perMessageDeflate = false } = {}) {
+  static open(url, { protocols = [], headers = {}, autoPong = true, perMessageDeflate = false, tls = {} } = {}) {
     const client = new Client();
-    const socket = new WebSocket(url, protocols, { headers, autoPong, perMessageDeflate, handshakeTimeout: 15_000 });
+    const socket = new WebSocket(url, protocols, { ...tls, headers, autoPong, perMessageDeflate, handshakeTimeout: 15_000 });
     client.socket = socket;
     client.closed = new Promise((resolve) => {
       socket.on('close', (code, reason) => {

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Server, fifo, until } from './harness.mjs';
+import { WebhookReceiver } from './webhooks.mjs';
 
 const CHATS = 4;
-const HTTP_PUBLISHERS = 6;
-const SOCKET_PUBLISHERS = 4;
+const HTTP_PUBLISHERS = 24;
+const SOCKET_PUBLISHERS = 8;
 const MAX_DELAY_MS = 400;
 /** Rounds on the same chats, so that counters go on over several crashes; then new ones, as reading all takes time. */
 const ROUNDS_PER_CHATS = 5;
@@ -23,13 +24,17 @@ export function random(seed) {
   };
 }
 
-/** Everything in the message table for a chat, oldest first: `[{messageId, sequenceNumber}]`. */
+/**
+ * Everything in the message table for a chat, oldest first: `[{messageId, sequenceNumber}]`. Null from a server that has
+ * no request to read it with: the ledger (below) then stands alone.
+ */
 async function messageTable(server, chat) {
   const all = [];
   let startKey;
   do {
     const query = new URLSearchParams({ chatId: chat, limit: '1000', order: 'asc', ...(startKey ? { startKey } : {}) });
     const { status, json, text } = await server.get(`/messages?${query}`, { token: server.admin });
+    if (status === 404 && all.length === 0 && json.error === 'Not found') return null;
     assert.equal(status, 200, `the message table cannot be read: ${status} ${text.slice(0, 200)}`);
     all.push(...json.messages);
     startKey = json.nextToken;
@@ -85,8 +90,41 @@ class Load {
   }
 }
 
+/**
+ * A webhook channel that takes every message of the chats and, being outside of the server, outlives its crashes: what it
+ * was given, in the order of the first time.
+ */
+class Ledger {
+  receiver = new WebhookReceiver();
+  byChat = new Map();
+  ids = new Set();
+
+  async start() {
+    await this.receiver.start();
+    this.receiver.statuses = [({ data }) => (this.take(data), 200)];
+    const { url, secret } = this.receiver;
+    return { 'channels.Ledger': { type: 'webhook', url, secret, filter: { chatId: [{ prefix: 'crash-' }] } } };
+  }
+
+  take({ messageId, chatId, sequenceNumber }) {
+    this.receiver.deliveries.drain();
+    if (this.ids.has(messageId)) return;
+    this.ids.add(messageId);
+    if (!this.byChat.has(chatId)) this.byChat.set(chatId, []);
+    this.byChat.get(chatId).push({ messageId, sequenceNumber });
+  }
+
+  /** Waits until the queues have given everything away, the ledger's and the message table's. */
+  async settled(server) {
+    for (const name of ['LedgerFifoQueue', 'MessageStorageQueue', 'WebSocketFifoQueue']) {
+      await until(async () => (await server.queue(name)).depth === 0, `${name} is empty`, 60_000);
+    }
+    for (const name of ['LedgerFifoDLQ', 'MessageStorageDLQ', 'WebSocketFifoDLQ']) assert.equal((await server.queue(name)).depth, 0, name);
+  }
+}
+
 /** One crash and its check. `expected` remembers, per chat, every number given so far: number → messageId. */
-async function crashOnce({ server, chats, round, next, expected, restart }) {
+async function crashOnce({ server, chats, round, next, expected, ledger }) {
   const receiver = await server.connect({ as: 'receiver', chats });
   const load = new Load(server, chats, round);
   await load.start();
@@ -97,20 +135,23 @@ async function crashOnce({ server, chats, round, next, expected, restart }) {
   await receiver.whenClosed();
   server.clients.clear();
   const received = receiver.frames.drain().map((frame) => frame.data).filter((frame) => frame?.type === 'message');
-  await restart();
+  await server.start();
   checkReceived(received, chats);
+  await ledger.settled(server);
 
   const delivered = new Set(received.map((frame) => frame.messageId));
   const answered = load.attempts.filter(({ answer }) => answer !== null);
-  const stored = new Map();
-  for (const chat of chats) for (const entry of await messageTable(server, chat)) stored.set(entry.messageId, entry);
+  const tables = new Map();
+  for (const chat of chats) tables.set(chat, await messageTable(server, chat));
   for (const { answer, chat } of answered) {
-    assert.ok(delivered.has(answer.messageId) || stored.has(answer.messageId), `answered, but neither delivered nor stored: ${answer.messageId} ${chat} ${answer.sequenceNumber}`);
-    assert.ok(stored.has(answer.messageId), `answered, but not in the message table: ${answer.messageId}`);
+    const where = `${chat} ${answer.sequenceNumber} ${answer.messageId}`;
+    assert.ok(ledger.ids.has(answer.messageId), `answered, but never given to the webhook: ${where}`);
+    const table = tables.get(chat);
+    if (table) assert.ok(table.some((entry) => entry.messageId === answer.messageId), `answered, but not in the message table: ${where}`);
   }
-  for (const id of delivered) assert.ok(stored.has(id), `delivered, but not durable: ${id}`);
-  await checkSequences({ server, chats, load, expected, stored });
-  return { answered: answered.length, unanswered: load.attempts.length - answered.length, delivered: delivered.size, delay };
+  for (const id of delivered) assert.ok(ledger.ids.has(id), `delivered, but not durable: ${id}`);
+  await checkSequences({ server, chats, load, expected, ledger });
+  return { answered: answered.length, unanswered: load.attempts.length - answered.length, delivered: delivered.size, delay, tableRead: tables.get(chats[0]) !== null };
 }
 
 /** Before the crash: per chat strictly in order, without a gap from the first one on. */
@@ -123,33 +164,35 @@ function checkReceived(received, chats) {
 
 /**
  * Sends every attempt again: an answered one must be a duplicate with the same number; of the others each is either a
- * duplicate (it had been durable) or new. Afterwards the numbers must be 1..n, each once, and the table must agree.
+ * duplicate (it had been durable) or new. Afterwards the numbers must be 1..n, each once, in order at the webhook, and
+ * the message table must agree.
  */
-async function checkSequences({ server, chats, load, expected, stored }) {
+async function checkSequences({ server, chats, load, expected, ledger }) {
   for (const { body, answer, chat } of load.attempts) {
     const again = await server.published(body);
     if (answer !== null) {
       assert.deepEqual([again.messageId, again.sequenceNumber, again.deduplicated], [answer.messageId, answer.sequenceNumber, true], `${chat}: answered before the crash`);
     }
-    if (again.deduplicated) {
-      assert.equal(stored.get(again.messageId)?.sequenceNumber, again.sequenceNumber, 'what counts as a duplicate is stored');
-    }
     const numbers = expected.get(chat);
     assert.equal(numbers.get(again.sequenceNumber) ?? again.messageId, again.messageId, `${chat}: number ${again.sequenceNumber} was given twice`);
     numbers.set(again.sequenceNumber, again.messageId);
   }
+  await ledger.settled(server);
   for (const chat of chats) {
-    const numbers = [...expected.get(chat).keys()].sort((a, b) => a - b);
-    assert.deepEqual(numbers, numbers.map((_, index) => index + 1), `${chat}: a gap`);
-    const table = (await messageTable(server, chat)).map((entry) => entry.sequenceNumber).sort((a, b) => a - b);
-    assert.deepEqual(table, numbers, `${chat}: the message table has other numbers`);
+    const numbers = [...expected.get(chat)].sort(([a], [b]) => a - b);
+    assert.deepEqual(numbers.map(([number]) => number), numbers.map((_, index) => index + 1), `${chat}: a gap`);
+    const wanted = numbers.map(([sequenceNumber, messageId]) => ({ messageId, sequenceNumber }));
+    assert.deepEqual(ledger.byChat.get(chat), wanted, `${chat}: the webhook got something else, or in another order`);
+    const table = await messageTable(server, chat);
+    if (table) assert.deepEqual(table.map(({ messageId, sequenceNumber }) => ({ messageId, sequenceNumber })), wanted, `${chat}: the message table`);
   }
 }
 
 /** Runs `rounds` crashes on one data directory. Throws with the seed and the round at the first broken promise. */
 export async function crashRounds({ rounds, seed, report = () => {} }) {
   const next = random(seed);
-  const server = new Server({ config: { limits: { publish_per_second: 0 }, log: { level: 'warn' } } });
+  const ledger = new Ledger();
+  const server = new Server({ config: { log: { level: 'warn' }, ...(await ledger.start()) } });
   await server.start();
   let chats;
   let expected;
@@ -161,21 +204,24 @@ export async function crashRounds({ rounds, seed, report = () => {} }) {
         expected = new Map(chats.map((chat) => [chat, new Map()]));
         for (const chat of chats) await server.grant('receiver', chat, 'viewer');
       }
-      const outcome = await crashOnce({ server, chats, round, next, expected, restart: () => server.start() });
+      const outcome = await crashOnce({ server, chats, round, next, expected, ledger });
       report({ round, ...outcome });
     }
+    await server.stop();
   } catch (error) {
+    await server.stop().catch(() => {});
     error.message = `seed ${seed}, round ${round}: ${error.message}`;
     throw error;
   } finally {
-    await server.stop();
+    await ledger.receiver.stop();
   }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const { values } = parseArgs({ options: { rounds: { type: 'string', default: '50' }, seed: { type: 'string' } } });
   const seed = Number(values.seed ?? Date.now() % 2 ** 32);
-  const report = ({ round, answered, unanswered, delivered, delay }) => console.log(`round ${round}: killed after ${delay} ms; ${answered} answered, ${unanswered} not, ${delivered} delivered`);
+  const report = ({ round, answered, unanswered, delivered, delay, tableRead }) =>
+    console.log(`round ${round}: killed after ${delay} ms; ${answered} answered, ${unanswered} not, ${delivered} delivered${tableRead ? '' : '; no request reads the message table'}`);
   console.log(`seed ${seed}`);
   await crashRounds({ rounds: Number(values.rounds), seed, report });
   console.log(`${values.rounds} crashes: nothing lost, no gap, no repeat`);

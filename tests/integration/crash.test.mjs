@@ -5,4 +5,6 @@ import { crashRounds } from './crash.mjs';
 const rounds = Number(process.env.CARILLON_CRASH_ROUNDS ?? 3);
 const seed = Number(process.env.CARILLON_CRASH_SEED ?? 20260101);
 
-it(`${rounds} crashes with seed ${seed} lose nothing`, () => crashRounds({ rounds, seed }));
+it(`${rounds} crashes with seed ${seed} lose nothing`, async (test) => {
+  await crashRounds({ rounds, seed, report: (outcome) => test.diagnostic(JSON.stringify(outcome)) });
+});

@@ -102,7 +102,7 @@ describe('requestId', () => {
     for (const one of frames) await client.ask(one);
     const odd = 'ü "quoted" \\ \u0007 ' + 'x'.repeat(100);
     client.send({ action: 'ping', requestId: odd });
-    assert.equal((await client.next()).requestId, odd);
+    assert.equal((await client.next((frame) => frame.type === 'pong')).requestId, odd);
   });
 
   it('is not there when the frame had none', async () => {

@@ -130,8 +130,8 @@ export class Server {
   }
 
   async ready() {
-    const line = await this.output.next((text) => /http:\/\/127\.0\.0\.1:\d+/.test(text), 'the URL on stdout', 30_000);
-    this.port = Number(/http:\/\/127\.0\.0\.1:(\d+)/.exec(line)[1]);
+    const url = /https?:\/\/127\.0\.0\.1:(\d+)/;
+    this.port = Number(url.exec(await this.output.next((text) => url.test(text), 'the URL on stdout', 30_000))[1]);
     this.url = `http://127.0.0.1:${this.port}`;
   }
 
@@ -163,8 +163,9 @@ export class Server {
 
   /** Ends everything and checks what must hold for every server whatever the test was about. */
   async stop() {
-    for (const client of this.clients) client.terminate();
     try {
+      await this.beforeStop?.();
+      for (const client of this.clients) client.terminate();
       if (this.running) {
         const { code, signal } = await this.terminate();
         if (code !== 0) this.violations.push(`SIGTERM ended the server with ${code ?? signal}`);
@@ -238,7 +239,7 @@ export class Server {
     if (json !== undefined && headers['x-content-type-options'] !== 'nosniff') broken('JSON without nosniff');
     if (json !== undefined && !/^application\/json/.test(headers['content-type'] ?? '')) broken('JSON of another type');
     if (status === 401 && !/^Bearer/.test(headers['www-authenticate'] ?? '')) broken('401 without WWW-Authenticate: Bearer');
-    if (status === 429 && !(Number(headers['retry-after']) >= 1)) broken('429 without Retry-After');
+    if (json?.error === 'Too many requests' && !(Number(headers['retry-after']) >= 1)) broken('429 without Retry-After');
   }
 
   get(target, options) {

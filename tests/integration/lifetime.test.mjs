@@ -139,7 +139,7 @@ describe('refreshToken', () => {
 });
 
 describe('close codes', () => {
-  const server = useServer({ config: { gateway: { max_message_bytes: 1000 } } });
+  const server = useServer({ config: { gateway: { max_message_bytes: 2000 } } });
   const raw = () => RawSocket.upgraded(server.port, `/dvl?token=${server.token('alice')}`);
   const closed = async (...frames) => {
     const socket = await raw();
@@ -158,10 +158,10 @@ describe('close codes', () => {
   it('1003 for a binary message', async () => assert.equal(await closed(frame(OPCODE.binary, '{}')), 1003));
   it('1007 for text that is no UTF-8', async () => assert.equal(await closed(frame(OPCODE.text, Buffer.from([0xff]))), 1007));
   it('1009 for a message over max_message_bytes', async () => {
-    assert.equal(await closed(frame(OPCODE.text, 'x'.repeat(1001))), 1009);
-    assert.equal(await closed(frame(OPCODE.text, 'x'.repeat(600), { fin: false }), frame(OPCODE.continuation, 'x'.repeat(401))), 1009, 'in fragments');
+    assert.equal(await closed(frame(OPCODE.text, 'x'.repeat(2001))), 1009);
+    assert.equal(await closed(frame(OPCODE.text, 'x'.repeat(1600), { fin: false }), frame(OPCODE.continuation, 'x'.repeat(401))), 1009, 'in fragments');
     const client = await server.connect();
-    client.raw(JSON.stringify({ action: 'echo', text: 'x'.repeat(1000 - '{"action":"echo","text":""}'.length) }));
+    client.raw(JSON.stringify({ action: 'echo', text: 'x'.repeat(2000 - '{"action":"echo","text":""}'.length) }));
     assert.equal((await client.next()).action, 'echo', 'exactly the limit is within it');
   });
 

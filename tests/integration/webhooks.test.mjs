@@ -286,7 +286,37 @@ describe('a webhook that fails', () => {
     Email.deliveries.drain();
     Email.statuses = [200];
     await server.post('/queues/EmailDLQ/redrive', {}, { token: server.admin });
-    assert.equal((await Email.next()).data.messageId, messageId);
+    await Email.next(({ data }) => data.messageId === messageId, 'the redriven message');
+  });
+});
+
+describe('a webhook that takes its time', () => {
+  const { server, receivers } = channels({ Slow: {} }, { queues: { max_attempts: 1 } });
+
+  it('has failed after 10 s', async () => {
+    receivers.Slow.statuses = [() => new Promise(() => {})];
+    const begun = performance.now();
+    const { messageId } = await server.published({ chat: 'c', targetChannel: 'Slow' });
+    await until(async () => (await server.queue('SlowDLQ')).depth === 1, 'it is a dead letter', 20_000);
+    const ms = performance.now() - begun;
+    assert.ok(ms > 9_500 && ms < 14_000, `after ${ms} ms`);
+    assert.ok(JSON.stringify(await server.peek('SlowDLQ')).includes(messageId));
+  });
+});
+
+describe('SIGHUP', () => {
+  const { server, receivers } = channels({ Copy: { filter: { eventType: ['old'] } } });
+
+  it('reloads filter policies', async () => {
+    const old = await server.published({ chat: 'c', event: 'old' });
+    assert.equal((await receivers.Copy.next()).data.messageId, old.messageId);
+    server.writeConfig({ 'channels.Copy': { ...server.config['channels.Copy'], filter: { eventType: ['new'] } } });
+    server.lines.drain();
+    process.kill(server.process.pid, 'SIGHUP');
+    await server.lines.next(({ data }) => /reload/.test(data?.event_type), 'a line about the reload');
+    await server.published({ chat: 'c', event: 'old' });
+    const next = await server.published({ chat: 'c', event: 'new' });
+    assert.equal((await receivers.Copy.next()).data.messageId, next.messageId);
   });
 });
 

@@ -48,7 +48,7 @@ class Simulation {
     }
     house_->check_end();
     house_->write_cursors();
-    world_.oracle.check_end(house_->topics(), intentions_);
+    world_.oracle.check_end(intentions_);
     return world_;
   }
 

@@ -156,6 +156,7 @@ class GatewayLoop {
     for (const auto& frame : step.send) accept(connection, frame);
     if (step.close) {
       ++world_.given_up;
+      world_.unreported.insert(connection.id);
       close(connection);
     }
     if (!step.changes.empty()) outcomes_(std::move(step.changes));

@@ -4,9 +4,6 @@
 
 namespace carillon::simulation {
 
-constexpr QueueIndex kHookQueue = 3;
-constexpr QueueIndex kHookFifoQueue = 4;
-
 House::House(World& world, std::function<void()> crash)
     : world_(world),
       crash_(std::move(crash)),
@@ -22,6 +19,7 @@ House::House(World& world, std::function<void()> crash)
   };
   hook_.on_exhausted(exhausted);
   fifo_hook_.on_exhausted(exhausted);
+  world_.unreported.clear();
   for (QueueIndex queue = 0; queue < topics_.queues().size(); ++queue) {
     bus::DeadLetterIndex index({});
     for (const auto& [place, letter] : world_.disk.dead_letters[queue])
@@ -189,6 +187,7 @@ void House::write(const Batch& batch) {
   for (const auto& [scope, number] : batch.counters) disk.counters[scope] = number;
   for (const Death& each : batch.deaths) {
     disk.dead_letters[each.queue].emplace(disk.next_place++, each.letter);
+    for (const auto& failed : each.letter.failed) world_.unreported.erase(failed.connection);
     world_.oracle.settled(each.queue, each.letter.message->position);
     ++world_.dead_letters;
   }
@@ -221,6 +220,7 @@ void House::failed(Batch& batch, bool landed) {
 
 void House::after_write(Batch& batch) {
   std::vector<MessagePtr> messages;
+  messages.reserve(batch.accepted.size() + batch.redrives.size());
   for (const Accepted& each : batch.accepted) messages.push_back(each.message);
   for (const Redrive& each : batch.redrives) {
     messages.push_back(each.message);
@@ -327,7 +327,7 @@ void House::write_cursors() {
   if (!recovered_) return;
   for (QueueIndex queue = 0; queue < topics_.queues().size(); ++queue) {
     const Position cursor = low_watermark(queue).value_or(applied_ + 1);
-    world_.oracle.cursor_written(topics_, queue, cursor);
+    world_.oracle.cursor_written(queue, cursor);
     Position& written = world_.disk.cursors[queue];
     require(cursor >= written, "a cursor went back");
     written = cursor;
@@ -373,8 +373,7 @@ void House::revoke(const UserChat& pair) {
 }
 
 void House::redrive(QueueIndex queue, bool all) {
-  const auto places = dead_.at(queue).oldest(all ? 100 : 1);
-  for (const Position place : places) {
+  for (const Position place : dead_.at(queue).oldest(all ? 100 : 1)) {
     const auto& letter = world_.disk.dead_letters[queue].find(place);
     if (letter == world_.disk.dead_letters[queue].end()) continue;
     const auto found = dead_.at(queue).find(letter->second.message->id);
@@ -389,6 +388,7 @@ void House::check_end() const {
   hook_.check_end();
   fifo_hook_.check_end();
   require(processor_.in_flight() == 0, "a delivery never ends");
+  require(world_.unreported.empty(), "a recipient that was given up is in no dead letter");
   for (QueueIndex queue = 0; queue < topics_.queues().size(); ++queue) {
     require(depth(queue) == 0 && !low_watermark(queue), "a queue never empties");
     const auto dead = world_.disk.dead_letters.find(queue);

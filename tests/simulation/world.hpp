@@ -32,6 +32,27 @@ struct Disk {
   std::set<UserChat> members;
 };
 
+/// Queues of the one channel beside WebSocket that this world has, in Topics' order.
+inline constexpr QueueIndex kHookQueue = 3;
+inline constexpr QueueIndex kHookFifoQueue = 4;
+
+/// Which queues a message must go through: the rule once more, without Topics and filter policies.
+inline std::set<QueueIndex> queues_of(const model::Message& message) {
+  static const std::map<std::string, QueueIndex> kByName{
+      {"WebSocketFifoQueue", bus::kWebSocketFifoQueue},
+      {"WebSocketStandardQueue", bus::kWebSocketStandardQueue},
+      {"HookQueue", kHookQueue},
+      {"HookFifoQueue", kHookFifoQueue}};
+  if (message.redrive) return {kByName.at(message.redrive->queue)};
+  const std::string fifo = message.type == model::MessageType::fifo ? "Fifo" : "";
+  std::set<QueueIndex> queues{bus::kMessageStorageQueue};
+  if (message.channel == "WebSocket")
+    queues.insert(kByName.at(fifo.empty() ? "WebSocketStandardQueue" : "WebSocketFifoQueue"));
+  else if (message.event_type != "unhooked")
+    queues.insert(kByName.at("Hook" + fifo + "Queue"));
+  return queues;
+}
+
 /// A publisher's intention; sent again until it is answered, when it can be recognised.
 struct Intention {
   ports::Publication publication;
@@ -66,9 +87,9 @@ class Oracle {
   void granted(const UserChat& pair) { revoked_.erase(pair); }
   bool is_revoked(const UserChat& pair) const { return revoked_.contains(pair); }
 
-  void cursor_written(const bus::Topics& topics, QueueIndex queue, Position cursor) const {
+  void cursor_written(QueueIndex queue, Position cursor) const {
     for (Position at = cursor_checked(queue); at < cursor; ++at)
-      if (topics.route(*disk_.log[at - 1]) >> queue & 1)
+      if (queues_of(*disk_.log[at - 1]).contains(queue))
         require(queue == bus::kMessageStorageQueue ? disk_.stored.contains(at) : is_settled(queue, at),
                 "a cursor passed a message that is not settled");
   }
@@ -80,18 +101,15 @@ class Oracle {
   }
 
   /// After everything came to rest.
-  void check_end(const bus::Topics& topics, const std::vector<Intention>& intentions) const {
+  void check_end(const std::vector<Intention>& intentions) const {
     check_sequences();
     std::map<std::string, int> copies;
     for (const MessagePtr& each : disk_.log) {
       if (!each->redrive) ++copies[each->payload];
-      bus::for_each_queue(topics.route(*each), [&](QueueIndex queue) {
-        if (queue == bus::kMessageStorageQueue)
-          require(disk_.stored.contains(each->position), "a durable message did not reach storage");
-        else
-          require(is_settled(queue, each->position),
-                  "a durable message got lost on its way through " + topics.queues()[queue].name);
-      });
+      for (const QueueIndex queue : queues_of(*each))
+        require(queue == bus::kMessageStorageQueue ? disk_.stored.contains(each->position)
+                                                   : is_settled(queue, each->position),
+                "a durable message got lost on its way through queue " + std::to_string(queue));
     }
     for (const Intention& each : intentions) {
       const int count = copies[each.publication.payload];
@@ -143,6 +161,8 @@ struct World {
   Disk disk;
   Oracle oracle{disk};
   int life = 0;  ///< counts starts of the process; what belongs to an earlier one does not happen any more
+  /// Connections that were given up in this life and stand in no dead letter yet.
+  std::set<model::ConnectionId> unreported;
   std::size_t dead_letters = 0;  ///< ever made, to see that seeds reach what they are there for
   std::size_t redriven = 0;
   std::size_t given_up = 0;

@@ -254,6 +254,19 @@ TEST_F(KeySourceTest, unknown_keys_are_remembered) {
   EXPECT_EQ(outcome(later, "made-up"), "known");
 }
 
+TEST_F(KeySourceTest, what_is_remembered_is_bounded) {
+  start_with({"a"});
+  const auto oldest = wait_for("oldest");
+  issuer.answer(set_of({"a"}));
+  ASSERT_EQ(outcome(oldest, "oldest"), "unknown");
+  for (std::size_t i = 0; i < KeySource::kMaxUnknown; ++i) wait_for(std::to_string(i));
+  issuer.answer(set_of({"a"}));
+  source->tick(now);
+  issuer.answer(set_of({"a"}));
+  EXPECT_EQ(outcome(wait_for("1023"), "1023"), "unknown");
+  EXPECT_EQ(outcome(wait_for("oldest"), "oldest"), "waiting") << "forgotten for the newer ones";
+}
+
 TEST_F(KeySourceTest, a_remembered_key_counts_as_soon_as_a_set_has_it) {
   start_with({"a"});
   const auto first = wait_for("b");

@@ -38,6 +38,20 @@ TEST(DeadLetterIndex, ListsAndFinds) {
   EXPECT_THAT(index.oldest(10), ElementsAre(11, 12));
 }
 
+TEST(DeadLetterIndex, MessagesDieInAnyOrder) {
+  DeadLetterIndex index(limits());
+  index.add(12, id(2), 100, 25);
+  index.add(10, id(1), 200, 25);
+  index.add(12, id(2), 300, 25);
+  EXPECT_EQ(index.depth(), 2u) << "the same letter twice is one";
+  EXPECT_THAT(index.oldest(9), ElementsAre(12, 10));
+  EXPECT_EQ(index.oldest_dead_at(), 100);
+  EXPECT_THAT(index.over_limits(1100), ElementsAre(12));
+  EXPECT_TRUE(index.remove(12));
+  EXPECT_THAT(index.find(id(2)), IsEmpty());
+  EXPECT_EQ(index.bytes(), 25u);
+}
+
 TEST(DeadLetterIndex, DropsTheOldestByAgeSizeAndNumber) {
   DeadLetterIndex index(limits());
   for (model::Position at = 1; at <= 4; ++at)

@@ -36,6 +36,7 @@ DeliveryLane::Frame frame(ports::DeliveryId delivery, std::uint32_t bytes = 20, 
 
 std::vector<ports::DeliveryId> sent(const Step& step) {
   std::vector<ports::DeliveryId> found;
+  found.reserve(step.send.size());
   for (const auto& each : step.send) found.push_back(each.delivery());
   return found;
 }

@@ -24,6 +24,7 @@ std::vector<model::Position> take(Queue& queue, Monotonic now = kStart, std::siz
   std::vector<TakenEntry> taken;
   queue.take(now, max, taken);
   std::vector<model::Position> positions;
+  positions.reserve(taken.size());
   for (const TakenEntry& each : taken) positions.push_back(each.position);
   return positions;
 }
@@ -253,6 +254,19 @@ TEST(FifoQueue, AGroupThatWaitsForItsRetryBlocksOnlyItself) {
   EXPECT_THAT(take(queue), ElementsAre(4));
   EXPECT_EQ(queue.next_due(), decision->due);
   EXPECT_THAT(take(queue, decision->due), ElementsAre(1));
+}
+
+TEST(FifoQueue, ADueRetryComesBeforeWhatNeverHadATurn) {
+  FifoQueue fifo(kRetry);
+  StandardQueue standard(kRetry);
+  for (model::Position at = 1; at <= 9; ++at) {
+    fifo.enqueue(at, std::to_string(at), 0);
+    standard.enqueue(at, 0);
+  }
+  EXPECT_THAT(take(fifo, kStart, 1), ElementsAre(1));
+  EXPECT_THAT(take(standard, kStart, 1), ElementsAre(1));
+  EXPECT_THAT(take(fifo, fifo.retry(1, kStart, 0)->due, 1), ElementsAre(1));
+  EXPECT_THAT(take(standard, standard.retry(1, kStart, 0)->due, 1), ElementsAre(1));
 }
 
 TEST(FifoQueue, PurgeLeavesWhatIsInFlight) {

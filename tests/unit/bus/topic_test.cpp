@@ -121,6 +121,7 @@ TEST(Topics, RefusesImpossibleChannels) {
   EXPECT_THAT(why(with_channels({{.name = "A", .filter = R"({"x":[{"like":"y"}]})"}})),
               HasSubstr("channels.A: filter: filter policy: x: unknown operator like"));
   std::vector<ChannelSettings> many;
+  many.reserve(31);
   for (int at = 0; at < 30; ++at) many.push_back({.name = "N" + std::to_string(at)});
   EXPECT_TRUE(Topics::create(with_channels(many)));
   many.push_back({.name = "N30"});

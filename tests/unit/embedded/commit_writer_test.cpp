@@ -13,6 +13,7 @@ namespace {
 
 using model::Position;
 using testing::sample_message;
+using testing::store_one;
 
 class CommitWriterTest : public ::testing::Test {
  protected:
@@ -131,14 +132,14 @@ TEST_F(CommitWriterTest, FailedHistoryWriteReopensToo) {
   ASSERT_TRUE(commit(1, 1));
   disk_.fail_append = true;
   CommitBatch history;
-  history.store_message(sample_message(1));
+  store_one(history, sample_message(1));
   EXPECT_FALSE(store_->write_unsynced(history, 1));
   failed_.acquire();
   disk_.fail_append = false;
   reopened_.acquire();
-  history.store_message(sample_message(1));
+  store_one(history, sample_message(1));
   EXPECT_FALSE(store_->write_unsynced(history, 1));
-  history.store_message(sample_message(1));
+  store_one(history, sample_message(1));
   EXPECT_TRUE(store_->write_unsynced(history, generation_));
 }
 

@@ -1,7 +1,6 @@
 #include <fstream>
-#include <functional>
+#include <map>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "unit/embedded/store_fixture.hpp"
@@ -10,7 +9,6 @@ namespace carillon::embedded {
 namespace {
 
 using model::Position;
-using testing::sample_message;
 using testing::StoreTest;
 namespace fs = std::filesystem;
 
@@ -192,67 +190,6 @@ TEST_F(StoreDamageTest, HistoryBeyondTheBudgetIsFoundByVerify) {
     return;
   }
   FAIL() << "no table file of the message table";
-}
-
-/// Runs `work` in a child that dies without a farewell.
-void in_child(const std::function<void(int pipe)>& work, const std::function<void(pid_t, int pipe)>& parent) {
-  int ends[2];
-  ASSERT_EQ(::pipe(ends), 0);
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    ::close(ends[0]);
-    work(ends[1]);
-    ::_exit(0);
-  }
-  ::close(ends[1]);
-  parent(child, ends[0]);
-  ::close(ends[0]);
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-}
-
-TEST(StoreCrash, WhatWasAcknowledgedSurvivesKill9) {
-  testing::TemporaryDirectory directory;
-  Position acknowledged = 0;
-  for (int round = 0; round < 8; ++round) {
-    in_child(
-        [&](int pipe) {
-          auto store = Store::open(directory.path(), {});
-          if (!store) ::_exit(1);
-          for (Position position = (*store)->log_end()->position + 1;; ++position) {
-            CommitBatch batch;
-            batch.add_message(sample_message(position));
-            batch.set_sequence("chat-1", position);
-            if (!(*store)->write_synced(batch, (*store)->generation())) ::_exit(1);
-            if (position % 3 == 0) {
-              CommitBatch history;
-              history.store_message(sample_message(position));
-              history.set_cursor("Queue", position);
-              if (!(*store)->write_unsynced(history, (*store)->generation())) ::_exit(1);
-            }
-            if (::write(pipe, &position, sizeof position) != sizeof position) ::_exit(1);
-          }
-        },
-        [&](pid_t child, int pipe) {
-          const int answers = 20 + 37 * round;
-          for (int i = 0; i < answers; ++i)
-            ASSERT_EQ(::read(pipe, &acknowledged, sizeof acknowledged), (ssize_t)sizeof acknowledged);
-          ::kill(child, SIGKILL);
-          Position more = 0;
-          while (::read(pipe, &more, sizeof more) == sizeof more) acknowledged = more;
-        });
-    if (::testing::Test::HasFatalFailure()) return;
-    auto store = Store::open(directory.path(), {});
-    ASSERT_TRUE(store) << store.error().details();
-    const Position end = (*store)->log_end()->position;
-    EXPECT_GE(end, acknowledged);
-    EXPECT_LE(end, acknowledged + 1);
-    EXPECT_EQ((*store)->sequence("chat-1").value(), end) << "message and counter are one";
-    EXPECT_EQ((*store)->read_log(1, end + 10, 1 << 30)->size(), end);
-    EXPECT_EQ((*store)->cursor("Queue").value() % 3, 0u);
-    EXPECT_TRUE((*store)->verify());
-  }
 }
 
 }  // namespace

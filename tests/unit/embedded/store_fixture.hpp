@@ -50,6 +50,11 @@ inline model::Message sample_message(model::Position position, std::string chat 
   return message;
 }
 
+inline void store_one(CommitBatch& batch, const model::Message& message) {
+  const auto shared = std::make_shared<const model::Message>(message);
+  batch.store_messages({&shared, 1});
+}
+
 inline ports::QueuedMessage sample_letter(model::Position position) {
   ports::QueuedMessage letter;
   letter.message = std::make_shared<const model::Message>(sample_message(position));
@@ -99,7 +104,7 @@ class StoreTest : public ::testing::Test {
     commit([&](CommitBatch& batch) {
       for (model::Position position = first; position <= last; ++position) {
         batch.add_message(sample_message(position, chat));
-        batch.store_message(sample_message(position, chat));
+        store_one(batch, sample_message(position, chat));
       }
     });
   }

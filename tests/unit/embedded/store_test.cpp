@@ -17,6 +17,7 @@ using testing::kStart;
 using testing::positions;
 using testing::sample_letter;
 using testing::sample_message;
+using testing::store_one;
 using testing::StoreTest;
 
 std::vector<Position> range(Position first, Position last) {
@@ -264,7 +265,7 @@ TEST_F(StoreTest, MessagesAreFoundByIdAndBySequence) {
   second.client_sequence = true;
   third.target = Target::user("bob");
   commit([&](CommitBatch& batch) {
-    for (const auto* each : {&first, &second, &third}) batch.store_message(*each);
+    for (const auto* each : {&first, &second, &third}) store_one(batch, *each);
   });
   reopen();
   EXPECT_EQ((*store_->message(second.id))->position, 2u);

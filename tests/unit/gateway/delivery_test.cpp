@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include <future>
+
+#include <gtest/gtest.h>
 
 #include "unit/gateway/gateway_fixture.hpp"
 
@@ -9,7 +9,6 @@ namespace {
 
 using model::Opcode;
 using model::Target;
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 class DeliveryTest : public GatewayTest {
@@ -59,7 +58,8 @@ TEST_F(DeliveryTest, AllUsersExceptAndOnly) {
   for (std::size_t i : {0u, 1u}) subscribe(i, {Target::user("a"), Target::chat("x")});
   subscribe(2, {Target::user("b"), Target::chat("x"), Target::all()});
   const auto with = [&](Target target, ports::DeliveryId id, auto change) {
-    auto run = std::const_pointer_cast<ports::DeliveryRun>(run_of(std::move(target), {std::to_string(id)}, id));
+    auto run =
+        std::const_pointer_cast<ports::DeliveryRun>(run_of(std::move(target), {std::to_string(id)}, id));
     change(*run);
     gateway_->deliver(0, {run});
     return outcome(id).delivered;
@@ -69,9 +69,11 @@ TEST_F(DeliveryTest, AllUsersExceptAndOnly) {
   EXPECT_EQ(with(Target::chat("x"), 3, [](auto& run) { run.except = model::UserId("a"); }), 1u);
   EXPECT_EQ(with(Target::all(), 4, [](auto& run) { run.except = model::UserId("b"); }), 2u);
   EXPECT_EQ(with(Target::chat("x"), 5, [](auto& run) { run.except = model::UserId("unknown"); }), 3u);
-  EXPECT_EQ(with(Target::chat("x"), 6, [](auto& run) { run.only = {model::UserId("b"), model::UserId("b")}; }), 1u);
+  EXPECT_EQ(
+      with(Target::chat("x"), 6, [](auto& run) { run.only = {model::UserId("b"), model::UserId("b")}; }), 1u);
   EXPECT_EQ(with(Target::chat("y"), 7, [](auto& run) { run.only = {model::UserId("b")}; }), 0u);
-  EXPECT_EQ(with(Target::all(), 8, [](auto& run) { run.only = {model::UserId("a"), model::UserId("b")}; }), 3u);
+  EXPECT_EQ(with(Target::all(), 8, [](auto& run) { run.only = {model::UserId("a"), model::UserId("b")}; }),
+            3u);
   for (const char* text : {"1", "2", "4", "5", "8"}) EXPECT_EQ(a1->message().payload, text);
   for (const char* text : {"1", "3", "5", "6", "8"}) EXPECT_EQ(b->message().payload, text);
 }
@@ -97,7 +99,8 @@ TEST_F(DeliveryTest, CallsForUnknownConnectionsStillComplete) {
   gateway_->add_targets(0, model::ConnectionId("nobody"), {Target::chat("x")});
   gateway_->send(0, model::ConnectionId("nobody"), "x");
   gateway_->close(0, model::ConnectionId("nobody"), 4403, "");
-  gateway_->remove_targets(0, model::ConnectionId("nobody"), {Target::chat("x")}, {"n"}, [&] { done.set_value(); });
+  gateway_->remove_targets(0, model::ConnectionId("nobody"), {Target::chat("x")}, {"n"},
+                           [&] { done.set_value(); });
   done.get_future().wait();
 }
 
@@ -318,19 +321,11 @@ TEST_F(DeliveryTest, CloseCodesOfTheDrainAreSpread) {
   std::promise<void> drained;
   gateway_->drain([&] { drained.set_value(); });
   settle();
-  const auto closed = [&] {
-    int count = 0;
-    for (std::size_t i = 0; i < 10; ++i) count += handler_.is_disconnected(handler_.connection(i)) ? 1 : 0;
-    return count;
-  };
-  EXPECT_LE(closed(), 2);
+  EXPECT_EQ(handler_.disconnected(handler_.connection(0)), 1001);
+  for (std::size_t i = 2; i < 10; ++i) EXPECT_FALSE(handler_.is_disconnected(handler_.connection(i))) << i;
   advance(settings_.drain * 2 / 5);
-  for (int waited = 0; closed() < 5 && waited < 2000; ++waited) {
-    settle();
-    std::this_thread::sleep_for(milliseconds(1));
-  }
-  EXPECT_GE(closed(), 5);
-  EXPECT_LE(closed(), 8);
+  for (std::size_t i = 1; i < 5; ++i) EXPECT_EQ(handler_.disconnected(handler_.connection(i)), 1001);
+  for (std::size_t i = 8; i < 10; ++i) EXPECT_FALSE(handler_.is_disconnected(handler_.connection(i))) << i;
 }
 
 TEST_F(DeliveryTest, StopClosesEverythingAtOnce) {

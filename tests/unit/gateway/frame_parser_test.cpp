@@ -1,9 +1,9 @@
 #include "gateway/frame_parser.hpp"
 
+#include <random>
+
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
-
-#include <random>
 
 #include "base/bytes.hpp"
 #include "unit/gateway/test_client.hpp"
@@ -26,7 +26,8 @@ struct Seen {
   bool operator==(const Seen&) const = default;
 };
 void PrintTo(const Seen& seen, std::ostream* out) {
-  *out << "{kind " << static_cast<int>(seen.kind) << ", code " << seen.code << ", " << seen.payload.size() << " bytes}";
+  *out << "{kind " << static_cast<int>(seen.kind) << ", code " << seen.code << ", " << seen.payload.size()
+       << " bytes}";
 }
 
 Seen text(std::string payload) {
@@ -37,7 +38,8 @@ Seen violation(std::uint16_t code) {
 }
 
 /// What a parser makes of a stream that arrives in the given pieces.
-std::vector<Seen> parse(const std::vector<std::string>& pieces, FrameRules rules = {}, bool compression = false) {
+std::vector<Seen> parse(const std::vector<std::string>& pieces, FrameRules rules = {},
+                        bool compression = false) {
   FrameParser parser(rules);
   if (compression) parser.allow_compression();
   std::vector<Seen> seen;
@@ -80,15 +82,13 @@ TEST(FrameParser, ReadsMessagesOfEveryLengthForm) {
 
 TEST(FrameParser, EverySplitPointGivesTheSame) {
   const std::string stream = text_frame("hello") + fragment(Opcode::text, "h\xc3", false) +
-                             fragment(Opcode::ping, "ping", true) + fragment(Opcode::continuation, "\xa4l", false) +
+                             fragment(Opcode::ping, "ping", true) +
+                             fragment(Opcode::continuation, "\xa4l", false) +
                              fragment(Opcode::pong, "", true) + fragment(Opcode::continuation, "lo", true) +
                              text_frame(std::string(200, 'x')) + close_frame(1000, "bye");
-  const std::vector<Seen> expected{text("hello"),
-                                   {Kind::ping, 0, "ping", false},
-                                   {Kind::pong, 0, "", false},
-                                   text("h\xc3\xa4llo"),
-                                   text(std::string(200, 'x')),
-                                   {Kind::close, 1000, "bye", false}};
+  const std::vector<Seen> expected{
+      text("hello"),        {Kind::ping, 0, "ping", false}, {Kind::pong, 0, "", false},
+      text("h\xc3\xa4llo"), text(std::string(200, 'x')),    {Kind::close, 1000, "bye", false}};
   ASSERT_EQ(parse(stream), expected);
   for (std::size_t first = 0; first <= stream.size(); ++first) {
     EXPECT_EQ(parse({stream.substr(0, first), stream.substr(first)}), expected) << first;
@@ -120,8 +120,10 @@ TEST(FrameParser, TheFirstTwoBytesDecide) {
     EXPECT_EQ(parse(with_header({0x80 | opcode, 0x80})), std::vector{violation(1002)}) << opcode;
   for (const int opcode : {8, 9, 10}) {
     EXPECT_EQ(parse(with_header({opcode, 0x80})), std::vector{violation(1002)}) << "fragmented control";
-    EXPECT_EQ(parse(with_header({0x80 | opcode, 0x80 | 126})), std::vector{violation(1002)}) << "long control";
-    EXPECT_EQ(parse(with_header({0x80 | opcode, 0x80 | 127})), std::vector{violation(1002)}) << "long control";
+    EXPECT_EQ(parse(with_header({0x80 | opcode, 0x80 | 126})), std::vector{violation(1002)})
+        << "long control";
+    EXPECT_EQ(parse(with_header({0x80 | opcode, 0x80 | 127})), std::vector{violation(1002)})
+        << "long control";
   }
   EXPECT_EQ(parse(with_header({0x82, 0x80})), std::vector{violation(1003)});
   EXPECT_EQ(parse(with_header({0x80, 0x80})), std::vector{violation(1002)}) << "nothing to continue";
@@ -132,8 +134,9 @@ TEST(FrameParser, FragmentsMustFollowEachOther) {
   const std::string begun = fragment(Opcode::text, "a", false);
   EXPECT_EQ(parse(begun + text_frame("b")), std::vector{violation(1002)});
   EXPECT_EQ(parse(begun + fragment(Opcode::text, "b", false)), std::vector{violation(1002)});
-  EXPECT_EQ(parse(begun + fragment(Opcode::continuation, "b", true) + fragment(Opcode::continuation, "c", true)),
-            (std::vector{text("ab"), violation(1002)}));
+  EXPECT_EQ(
+      parse(begun + fragment(Opcode::continuation, "b", true) + fragment(Opcode::continuation, "c", true)),
+      (std::vector{text("ab"), violation(1002)}));
   FrameRules binary{.binary = true};
   EXPECT_EQ(parse(begun + fragment(Opcode::binary, "b", true), binary), std::vector{violation(1002)});
 }
@@ -142,8 +145,9 @@ TEST(FrameParser, EmptyFragmentsAreFragments) {
   EXPECT_EQ(parse(fragment(Opcode::text, "", false) + fragment(Opcode::continuation, "", false) +
                   fragment(Opcode::continuation, "", true)),
             std::vector{text("")});
-  EXPECT_EQ(parse(fragment(Opcode::text, "", false) + fragment(Opcode::continuation, "x", true) + text_frame("y")),
-            (std::vector{text("x"), text("y")}));
+  EXPECT_EQ(
+      parse(fragment(Opcode::text, "", false) + fragment(Opcode::continuation, "x", true) + text_frame("y")),
+      (std::vector{text("x"), text("y")}));
 }
 
 TEST(FrameParser, LengthsMustBeMinimalAndSane) {
@@ -171,22 +175,26 @@ TEST(FrameParser, OverLongMessagesAreRefusedBeforeTheyArrive) {
 TEST(FrameParser, CloseFrames) {
   EXPECT_EQ(parse(fragment(Opcode::close, "", true)), (std::vector<Seen>{{Kind::close, 1005, "", false}}));
   EXPECT_EQ(parse(fragment(Opcode::close, "\x03", true)), std::vector{violation(1002)});
-  for (const int code : {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999})
+  for (const int code :
+       {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999})
     EXPECT_EQ(parse(close_frame(static_cast<std::uint16_t>(code), "why")),
               (std::vector<Seen>{{Kind::close, static_cast<std::uint16_t>(code), "why", false}}));
   for (const int code : {0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535})
-    EXPECT_EQ(parse(close_frame(static_cast<std::uint16_t>(code), "why")), std::vector{violation(1002)}) << code;
+    EXPECT_EQ(parse(close_frame(static_cast<std::uint16_t>(code), "why")), std::vector{violation(1002)})
+        << code;
   EXPECT_EQ(parse(close_frame(1000, "\xff")), std::vector{violation(1007)});
   EXPECT_EQ(parse(close_frame(1000, std::string(123, 'x'))).front().kind, Kind::close);
 }
 
 TEST(FrameParser, Utf8IsCheckedAsItArrives) {
   // RFC 3629's borders, and what is just beyond them.
-  for (const char* good : {"\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
-                           "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5"})
+  for (const char* good :
+       {"\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
+        "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5"})
     EXPECT_EQ(parse(text_frame(good)), std::vector{text(good)});
-  for (const char* bad : {"\x80", "\xc0\xaf", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-                          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xfe", "\xff", "a\xe2\x82", "\xe2\x28\xa1"}) {
+  for (const char* bad :
+       {"\x80", "\xc0\xaf", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xfe", "\xff", "a\xe2\x82", "\xe2\x28\xa1"}) {
     EXPECT_EQ(parse(text_frame(bad)), std::vector{violation(1007)});
     EXPECT_EQ(parse(fragment(Opcode::text, bad, false) + fragment(Opcode::continuation, "", true)),
               std::vector{violation(1007)});
@@ -204,8 +212,9 @@ TEST(FrameParser, BinaryWhereItIsAllowed) {
   const FrameRules rules{.binary = true};
   EXPECT_EQ(parse(fragment(Opcode::binary, "\xff\xfe", true), rules),
             (std::vector<Seen>{{Kind::binary, 0, "\xff\xfe", false}}));
-  EXPECT_EQ(parse(fragment(Opcode::binary, "\xff", false) + fragment(Opcode::continuation, "\xfe", true), rules),
-            (std::vector<Seen>{{Kind::binary, 0, "\xff\xfe", false}}));
+  EXPECT_EQ(
+      parse(fragment(Opcode::binary, "\xff", false) + fragment(Opcode::continuation, "\xfe", true), rules),
+      (std::vector<Seen>{{Kind::binary, 0, "\xff\xfe", false}}));
 }
 
 TEST(FrameParser, CompressedMessages) {
@@ -218,7 +227,8 @@ TEST(FrameParser, CompressedMessages) {
   EXPECT_EQ(parse(begun + ClientFrame{.opcode = Opcode::continuation, .reserved = 4}.bytes(), {}, true),
             std::vector{violation(1002)})
       << "RSV1 marks the first fragment only";
-  EXPECT_EQ(parse(ClientFrame{.opcode = Opcode::ping, .reserved = 4}.bytes(), {}, true), std::vector{violation(1002)});
+  EXPECT_EQ(parse(ClientFrame{.opcode = Opcode::ping, .reserved = 4}.bytes(), {}, true),
+            std::vector{violation(1002)});
   EXPECT_EQ(parse(whole + text_frame("plain"), {}, true),
             (std::vector<Seen>{{Kind::text, 0, "\xff\xfe", true}, text("plain")}));
 }
@@ -285,7 +295,8 @@ std::vector<Seen> reference(const std::string& stream, std::size_t max_message, 
       for (std::size_t i = 0; i < extra; ++i) length = length << 8 | byte(at + 2 + i);
       if (length < (extra == 2 ? 126u : 65536u) || length >> 63 != 0) return refuse(1002), seen;
     }
-    if (!control && (length > max_message || message.size() + length > max_message)) return refuse(1009), seen;
+    if (!control && (length > max_message || message.size() + length > max_message))
+      return refuse(1009), seen;
     if (at + 6 + extra > stream.size()) return seen;
     const std::size_t there = std::min<std::uint64_t>(length, stream.size() - at - 6 - extra);
     std::string payload;
@@ -302,7 +313,8 @@ std::vector<Seen> reference(const std::string& stream, std::size_t max_message, 
       if (payload.empty()) return seen.push_back({Kind::close, 1005, "", false}), seen;
       if (payload.size() == 1) return refuse(1002), seen;
       const int code = static_cast<unsigned char>(payload[0]) << 8 | static_cast<unsigned char>(payload[1]);
-      const bool known = (code >= 1000 && code < 1004) || (code > 1006 && code < 1015) || (code >= 3000 && code < 5000);
+      const bool known =
+          (code >= 1000 && code < 1004) || (code > 1006 && code < 1015) || (code >= 3000 && code < 5000);
       if (!known) return refuse(1002), seen;
       if (!base::valid_utf8(payload.substr(2))) return refuse(1007), seen;
       return seen.push_back({Kind::close, static_cast<std::uint16_t>(code), payload.substr(2), false}), seen;
@@ -337,7 +349,8 @@ std::vector<Seen> reference(const std::string& stream, std::size_t max_message, 
 }
 
 std::string random_payload(std::mt19937_64& random) {
-  static const std::vector<std::string> kParts = {"a", "hello ", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+  static const std::vector<std::string> kParts = {"a", "hello ", "\xc3\xa4", "\xe2\x82\xac",
+                                                  "\xf0\x9f\x98\x80"};
   static const std::vector<std::string> kRare = {"\xc3", "\xff", "\xed\xa0\x80", "\x80", "\xe2\x82"};
   std::string out;
   for (std::uint64_t left = random() % 12; left > 0; --left)
@@ -362,10 +375,12 @@ std::string random_stream(std::mt19937_64& random) {
       under_way = !frame.final;
     }
     std::string bytes = frame.bytes();
-    if (random() % 15 == 0) bytes[random() % std::min<std::size_t>(bytes.size(), 4)] ^= static_cast<char>(1u << random() % 8);
+    if (random() % 15 == 0)
+      bytes[random() % std::min<std::size_t>(bytes.size(), 4)] ^= static_cast<char>(1u << random() % 8);
     stream += bytes;
   }
-  if (random() % 3 == 0) stream += close_frame(static_cast<std::uint16_t>(random() % 6000), random_payload(random).substr(0, 100));
+  if (random() % 3 == 0)
+    stream += close_frame(static_cast<std::uint16_t>(random() % 6000), random_payload(random).substr(0, 100));
   if (random() % 5 == 0) stream.resize(random() % (stream.size() + 1));
   return stream;
 }

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+
+#include <gtest/gtest.h>
 
 #include "gateway/gateway.hpp"
 #include "unit/gateway/test_client.hpp"
@@ -43,7 +43,8 @@ class FakeHandler final : public ports::WebSocketHandler {
   ports::SocketPtr socket();
 
   /// Runs on the loop before an upgrade is decided; may keep `done` (by moving from it) or change the rest.
-  std::function<void(ports::UpgradeRequest&, ports::Completion<ports::Admission>&, ports::Admission&)> connecting;
+  std::function<void(ports::UpgradeRequest&, ports::Completion<ports::Admission>&, ports::Admission&)>
+      connecting;
   std::function<void(const ports::FrameContext&, std::string_view)> receiving;
   std::atomic<base::EpochMs> expires_at{0};
   ports::UpgradeRequest last_request;
@@ -84,7 +85,7 @@ class GatewayTest : public ::testing::Test {
   /// One message per text, for `target`, with deliveries from `first` on.
   static ports::DeliveryRunPtr run_of(model::Target target, const std::vector<std::string>& texts,
                                       ports::DeliveryId first = 1);
-  /// Runs on the loop after everything handed over before; waits for it.
+  /// Waits until the loop has done what was handed over before, and seen what the sockets held.
   void settle(ports::LoopIndex loop = 0);
   /// Adds a target for the n-th connection and waits until it is in force.
   model::ConnectionId subscribe(std::size_t n, std::vector<model::Target> targets);

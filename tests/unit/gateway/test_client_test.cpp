@@ -1,16 +1,16 @@
 // The client that the gateway tests share.
 #include "unit/gateway/test_client.hpp"
 
+#include <algorithm>
+#include <cerrno>
+#include <stdexcept>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <stdexcept>
 
 #include "base/bytes.hpp"
 
@@ -185,7 +185,8 @@ ServerFrame TestClient::frame() {
   std::size_t size = static_cast<unsigned char>(start[1]);
   if (size == 126) {
     const std::string more = read_exactly(2);
-    size = static_cast<std::size_t>(static_cast<unsigned char>(more[0])) << 8 | static_cast<unsigned char>(more[1]);
+    size = static_cast<std::size_t>(static_cast<unsigned char>(more[0])) << 8 |
+           static_cast<unsigned char>(more[1]);
   } else if (size == 127) {
     size = base::read_big_endian(read_exactly(8).data());
   }

@@ -1,8 +1,8 @@
-#include <gtest/gtest.h>
-
 #include <future>
 #include <set>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "unit/gateway/gateway_fixture.hpp"
 
@@ -75,7 +75,8 @@ TEST_F(WebSocketTest, HandshakesOutOfOrderAreRefused) {
   EXPECT_EQ(ask(request(up + version + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\n")).status, 400);
   EXPECT_EQ(ask(request("Upgrade: websocket\r\n" + version + key)).status, 400);
   EXPECT_EQ(ask(request("")).status, 426);
-  EXPECT_EQ(ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n" + up + version + key + "\r\n").status, 405);
+  EXPECT_EQ(ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n" + up + version + key + "\r\n").status,
+            405);
   EXPECT_EQ(ask("GET / HTTP/1.0\r\nHost: x\r\n" + up + version + key + "\r\n").status, 400);
 }
 
@@ -113,7 +114,8 @@ TEST_F(WebSocketTest, OriginsOfPagesAreChecked) {
   EXPECT_EQ(status("null"), 403);
   EXPECT_EQ(status("https://app.example.com.evil.com"), 403);
   EXPECT_EQ(status("https://user@app.example.com"), 403);
-  EXPECT_EQ(ask(upgrade_request("/", "Origin: null\r\n")).body, R"({"error":"Forbidden - Origin not allowed"})");
+  EXPECT_EQ(ask(upgrade_request("/", "Origin: null\r\n")).body,
+            R"({"error":"Forbidden - Origin not allowed"})");
 }
 
 TEST_F(WebSocketTest, DevAllowsLoopbackOrigins) {
@@ -126,9 +128,8 @@ TEST_F(WebSocketTest, DevAllowsLoopbackOrigins) {
 
 TEST_F(WebSocketTest, AnUpgradeWaitsForTheAnswersBeforeIt) {
   std::promise<ports::HttpResponder> waiting;
-  add_route("GET", "/later", ports::Access::open, [&](ports::HttpRequest, ports::HttpResponder respond) {
-    waiting.set_value(std::move(respond));
-  });
+  add_route("GET", "/later", ports::Access::open,
+            [&](ports::HttpRequest, ports::HttpResponder respond) { waiting.set_value(std::move(respond)); });
   start();
   TestClient client(port());
   client.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n" + upgrade_request("/") + text_frame("early"));
@@ -206,7 +207,8 @@ TEST_F(WebSocketTest, PingsAreAnswered) {
   EXPECT_EQ(pong.payload, "are you there");
   // Of many pings of one turn the latest is answered.
   std::string pings;
-  for (int i = 0; i < 10; ++i) pings += ClientFrame{.opcode = Opcode::ping, .payload = std::to_string(i)}.bytes();
+  for (int i = 0; i < 10; ++i)
+    pings += ClientFrame{.opcode = Opcode::ping, .payload = std::to_string(i)}.bytes();
   client->send(pings);
   std::string last;
   while (last != "9") {

@@ -241,6 +241,20 @@ TEST(CurlHttpClient, a_host_that_does_not_answer_holds_up_no_other) {
   for (auto& each : held) EXPECT_TRUE(each.get());
 }
 
+TEST(CurlHttpClient, no_more_than_the_configured_number_run) {
+  HeldServer silent;
+  LocalServer quick([](const std::string&) { return LocalServer::response("200 OK", "quick"); });
+  CurlHttpClient client(ClientSettings{.max_running = 1});
+  auto holding = send(client, get(silent.url()));
+  silent.await_request();
+  auto request = get(quick.url());
+  request.timeout = std::chrono::milliseconds(20);
+  EXPECT_EQ(reason(send(client, request).get()), "timed out");
+  EXPECT_EQ(quick.requests(), 0);
+  silent.let_go();
+  EXPECT_TRUE(holding.get());
+}
+
 TEST(CurlHttpClient, over_the_bounds_requests_are_refused_at_once) {
   HeldServer server;
   CurlHttpClient client(

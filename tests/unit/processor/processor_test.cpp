@@ -139,6 +139,7 @@ TEST(Processor, RunsAreBounded) {
   Processor processor(3, 1, 2 * frame + 15);
   const Holders holders({{"a", 1}});
   std::vector<QueuedItem> items;
+  items.reserve(6);
   for (int at = 0; at < 5; ++at) items.push_back(item(message("a")));
   auto large = message("a");
   large->payload = "{\"content\":\"" + std::string(4 * frame, 'x') + "\"}";

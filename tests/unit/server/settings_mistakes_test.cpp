@@ -176,6 +176,12 @@ TEST(Settings, WhatIsNoTomlIsRefusedWithItsLine) {
   for (int i = 0; i < 100'000; ++i) dotted += ".a";
   EXPECT_EQ(error(dotted + " = 1"), "c.toml:1: not a TOML file: more than 512 dots");
   EXPECT_THAT(error("a = " + std::string(5000, '[')), HasSubstr("c.toml:1: not a TOML file: "));
+  EXPECT_THAT(error("[gateway]\nä = 1"), HasSubstr("c.toml:2: not a TOML file: "));
+  EXPECT_THAT(error("[gateway]\nlisten = ª"), HasSubstr("c.toml:2: not a TOML file: "));
+  // On these toml++ 3.3 asserts.
+  EXPECT_EQ(error("[gateway]\nthreads = 1\n[.tls]\ncert = 1\n"),
+            "c.toml:3: not a TOML file: a name that cannot be read");
+  EXPECT_EQ(error(std::string("[\0\0", 3)), "c.toml:1: not a TOML file: a name that cannot be read");
 }
 
 TEST(Settings, ValuesInErrorsAreShortAndSafeOnATerminal) {
