@@ -12,6 +12,15 @@
 #include "embedded/rocksdb_options.hpp"
 #include "model/errors.hpp"
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+// Debian's RocksDB is not instrumented: its own synchronisation is invisible to ThreadSanitizer.
+extern "C" const char* __tsan_default_suppressions() {
+  return "race:rocksdb::\n";
+}
+#endif
+#endif
+
 namespace carillon::embedded {
 
 using base::Error;

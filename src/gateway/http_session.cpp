@@ -62,7 +62,9 @@ std::size_t HttpSession::on_bytes(std::span<char> bytes) {
   // A request without a body is complete with its header, though no byte may be left.
   if (connection_ && head_done_ && !stalled() && parser_->state() == HttpRequestParser::State::complete)
     on_request();
-  if (!connection_ || ending_) return bytes.size();
+  // After a handshake the rest is the WebSocket's.
+  if (!connection_) return bytes.size() - rest.size();
+  if (ending_) return bytes.size();
   if (stalled()) connection_->pause();
   return bytes.size() - rest.size();
 }

@@ -1,8 +1,7 @@
 #include "model/message.hpp"
 
-#include <iterator>
-
-#include <fmt/format.h>
+#include <array>
+#include <charconv>
 
 #include "base/bytes.hpp"
 
@@ -16,8 +15,24 @@ void member(std::string& out, std::string_view name, std::string_view text) {
   base::append_json_string(out, text);
 }
 
-void number(std::string& out, std::string_view name, std::int64_t value) {
-  fmt::format_to(std::back_inserter(out), ",\"{}\":{}", name, value);
+void append_number(std::string& out, std::uint64_t value) {
+  std::array<char, 20> digits;
+  const char* end = std::to_chars(digits.begin(), digits.end(), value).ptr;
+  out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+}
+
+void number(std::string& out, std::string_view name, std::uint64_t value) {
+  out += ",\"";
+  out += name;
+  out += "\":";
+  append_number(out, value);
+}
+
+/// Twenty digits, so that the texts sort as the numbers do.
+void append_padded(std::string& out, std::uint64_t value) {
+  const std::size_t start = out.size();
+  out.append(20, '0');
+  for (std::size_t at = start + 20; value > 0; value /= 10) out[--at] = static_cast<char>('0' + value % 10);
 }
 
 }  // namespace
@@ -51,10 +66,13 @@ void append_event(std::string& out, const Message& message, std::optional<EpochM
   if (message.target.target_class != TargetClass::all) member(out, "targetId", message.target.id);
   member(out, "messageType", name(message.type));
   if (message.type == MessageType::fifo) member(out, "messageGroupId", message.group_id);
-  if (message.sequence) number(out, "sequenceNumber", static_cast<std::int64_t>(*message.sequence));
+  if (message.sequence) number(out, "sequenceNumber", *message.sequence);
   if (message.client_sequence) out += ",\"sequenceSource\":\"client\"";
-  if (message.type == MessageType::fifo)
-    fmt::format_to(std::back_inserter(out), ",\"queueSequenceNumber\":\"{:020}\"", message.position);
+  if (message.type == MessageType::fifo) {
+    out += ",\"queueSequenceNumber\":\"";
+    append_padded(out, message.position);
+    out += '"';
+  }
   member(out, "eventType", message.event_type);
   out += ",\"payload\":";
   out += message.payload;
@@ -62,8 +80,9 @@ void append_event(std::string& out, const Message& message, std::optional<EpochM
   out += ",\"timestamp\":\"";
   base::append_iso8601(out, message.published_at);
   out += '"';
-  number(out, "publishTimestamp", message.published_at);
-  if (processor_timestamp) number(out, "processorTimestamp", *processor_timestamp);
+  number(out, "publishTimestamp", static_cast<std::uint64_t>(message.published_at));
+  if (processor_timestamp)
+    number(out, "processorTimestamp", static_cast<std::uint64_t>(*processor_timestamp));
   member(out, "targetChannel", message.channel);
   if (!message.correlation_id.empty()) member(out, "correlationId", message.correlation_id);
   out += '}';

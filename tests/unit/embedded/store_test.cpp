@@ -313,6 +313,16 @@ TEST_F(StoreTest, CompactionRemovesExpiredDeduplication) {
   EXPECT_TRUE(store_->deduplication(later, now_)->has_value());
 }
 
+TEST_F(StoreTest, OpensWhileCompactionReplacesFiles) {
+  for (Position first = 1; first <= 4000; first += 200) {
+    publish(first, first + 199);
+    ASSERT_TRUE(store_->reopen());
+    reopen();
+    ASSERT_TRUE(store_->verify());
+  }
+  EXPECT_EQ(store_->read_log(1, 10'000, 1 << 30)->size(), 4000u);
+}
+
 TEST_F(StoreTest, FiguresShowWhatThereIs) {
   publish(1, 100);
   const StoreFigures figures = store_->figures();

@@ -3,38 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include "unit/gateway/gateway_fixture.hpp"
+#include "unit/gateway/http_fixture.hpp"
 
 namespace carillon::gateway::testing {
 namespace {
 
 using ports::Access;
-
-class HttpTest : public GatewayTest {
- protected:
-  HttpTest() {
-    add_route("GET", "/open", Access::open, echo_route());
-    add_route("POST", "/open", Access::open, echo_route());
-    add_route("POST", "/big", Access::open, echo_route(), 4);
-    add_route("GET", "/who", Access::token, echo_route());
-    add_route("GET", "/metrics", Access::open, echo_route());
-    add_route("GET", "/queues/{name}/messages", Access::open, echo_route());
-  }
-  /// One request on a connection of its own.
-  Answer ask(std::string_view request) {
-    TestClient client(port());
-    client.send(request);
-    return client.answer();
-  }
-  static std::string get(std::string_view target, std::string_view extra = {}) {
-    return "GET " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n" + std::string(extra) + "\r\n";
-  }
-  static std::string post(std::string_view target, std::string_view body, std::string_view extra = {}) {
-    return "POST " + std::string(target) +
-           " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
-           std::string(extra) + "\r\n" + std::string(body);
-  }
-};
 
 TEST_F(HttpTest, AnswersARoute) {
   start();
@@ -131,98 +105,6 @@ TEST_F(HttpTest, ContinueIsNotSentForWhatIsRefused) {
       ask("POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\nExpect: 100-continue\r\n\r\n").status,
       413);
   EXPECT_EQ(ask("POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: magic\r\n\r\n").status, 417);
-}
-
-struct BadRequest {
-  std::string name;
-  std::string bytes;
-  int status;
-};
-void PrintTo(const BadRequest& request, std::ostream* out) {
-  *out << request.name;
-}
-
-class BadRequestTest : public HttpTest, public ::testing::WithParamInterface<BadRequest> {};
-
-TEST_P(BadRequestTest, IsAnsweredAndNotJustClosed) {
-  start();
-  TestClient client(port());
-  client.send(GetParam().bytes);
-  const Answer answer = client.answer();
-  EXPECT_EQ(answer.status, GetParam().status) << answer.body;
-  EXPECT_TRUE(answer.body.starts_with(R"({"error":")")) << answer.body;
-  EXPECT_EQ(answer["connection"], "close");
-  EXPECT_TRUE(client.ended());
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Http, BadRequestTest,
-    ::testing::Values(
-        BadRequest{"Garbage", "\x16\x03\x01 hello", 400}, BadRequest{"NoVersion", "GET /open\r\n\r\n", 400},
-        BadRequest{"BareLf", "GET /open HTTP/1.1\nHost: x\n\n", 400},
-        BadRequest{"Version2", "GET /open HTTP/2.0\r\nHost: x\r\n\r\n", 505},
-        BadRequest{"NoHost", "GET /open HTTP/1.1\r\n\r\n", 400},
-        BadRequest{"TwoHosts", "GET /open HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
-        BadRequest{"BadHost", "GET /open HTTP/1.1\r\nHost: a b\r\n\r\n", 400},
-        BadRequest{"SpaceBeforeColon", "GET /open HTTP/1.1\r\nHost : a\r\n\r\n", 400},
-        BadRequest{"LengthAndChunked",
-                   "POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: "
-                   "chunked\r\n\r\n0\r\n\r\n",
-                   400},
-        BadRequest{"ChunkedAndLength",
-                   "POST /open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: "
-                   "5\r\n\r\n0\r\n\r\n",
-                   400},
-        BadRequest{"TwoLengths",
-                   "POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
-                   400},
-        BadRequest{"LengthNoNumber", "POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", 400},
-        BadRequest{"LengthTooLong",
-                   "POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", 400},
-        BadRequest{"ChunkSize", "POST /open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-                   400},
-        BadRequest{
-            "ChunkEnd",
-            "POST /open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n", 400},
-        BadRequest{"ChunkExtensionForEver",
-                   "POST /open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;" +
-                       std::string(70'000, 'a'),
-                   400},
-        BadRequest{"Gzip", "POST /open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
-        BadRequest{"GzipChunked",
-                   "POST /open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
-        BadRequest{"ChunkedTwice",
-                   "POST /open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", 400},
-        BadRequest{"Fragment", "GET /open#x HTTP/1.1\r\nHost: x\r\n\r\n", 400},
-        BadRequest{"NoSlash", "GET open HTTP/1.1\r\nHost: x\r\n\r\n", 400},
-        BadRequest{"LongTarget", "GET /" + std::string(8200, 'a') + " HTTP/1.1\r\nHost: x\r\n\r\n", 414},
-        BadRequest{"EndlessTarget", "GET /" + std::string(20'000, 'a'), 414},
-        BadRequest{"LongHeader",
-                   "GET /open HTTP/1.1\r\nHost: x\r\nA: " + std::string(17'000, 'a') + "\r\n\r\n", 431},
-        BadRequest{"EndlessHeader", "GET /open HTTP/1.1\r\nHost: x\r\nA: " + std::string(17'000, 'a'), 431},
-        BadRequest{"DeclaredTooLarge", "POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 262145\r\n\r\n",
-                   413},
-        BadRequest{"StreamedTooLarge",
-                   "POST /open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n40001\r\n" +
-                       std::string(0x40001, 'a'),
-                   413}),
-    [](const auto& info) { return info.param.name; });
-
-TEST_F(HttpTest, HeadersInSmallPiecesAreBoundedToo) {
-  start();
-  TestClient client(port());
-  client.send("GET /open HTTP/1.1\r\nHost: x\r\n");
-  const std::string field = "X-Field: " + std::string(500, 'a') + "\r\n";
-  for (int i = 0; i < 33; ++i) client.send(field);
-  EXPECT_EQ(client.answer().status, 431);
-}
-
-TEST_F(HttpTest, TheClientThatStillSendsCanReadItsRefusal) {
-  start();
-  TestClient client(port());
-  client.send("POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n");
-  for (int i = 0; i < 20; ++i) client.send(std::string(50'000, 'x'));
-  EXPECT_EQ(client.answer().status, 413);
 }
 
 TEST_F(HttpTest, TheBodyFactorOfARouteCounts) {
@@ -444,124 +326,6 @@ TEST_F(HttpTest, APeerThatTakesNothingIsDropped) {
   advance(settings_.heartbeat_timeout);
   EXPECT_TRUE(idle.ended());
   EXPECT_THROW(client.read_exactly(30'000'000), std::runtime_error);
-}
-
-TEST_F(HttpTest, CorsForAllowedOrigins) {
-  settings_.allowed_origins = {"https://app.example.com"};
-  start();
-  const Answer preflight =
-      ask("OPTIONS /open HTTP/1.1\r\nHost: x\r\nOrigin: https://app.example.com\r\n"
-          "Access-Control-Request-Method: POST\r\n\r\n");
-  EXPECT_EQ(preflight.status, 204);
-  EXPECT_EQ(preflight["access-control-allow-origin"], "https://app.example.com");
-  EXPECT_EQ(preflight["access-control-allow-methods"], "GET, POST, HEAD, OPTIONS");
-  for (const char* name : {"Authorization", "Content-Type", "Idempotency-Key", "traceparent"})
-    EXPECT_NE(preflight["access-control-allow-headers"].find(name), std::string::npos);
-  EXPECT_EQ(preflight["vary"], "Origin");
-  EXPECT_EQ(preflight["access-control-allow-credentials"], "");
-
-  EXPECT_EQ(ask("OPTIONS /open HTTP/1.1\r\nHost: x\r\nOrigin: https://evil.example.com\r\n"
-                "Access-Control-Request-Method: POST\r\n\r\n")
-                .status,
-            403);
-  const Answer foreign = ask(get("/open", "Origin: https://evil.example.com\r\n"));
-  EXPECT_EQ(foreign["access-control-allow-origin"], "");
-  EXPECT_EQ(foreign["vary"], "Origin");
-  EXPECT_EQ(ask(get("/open", "Origin: https://app.example.com\r\n"))["access-control-allow-origin"],
-            "https://app.example.com");
-  EXPECT_EQ(ask(get("/open"))["vary"], "Origin");
-}
-
-TEST_F(HttpTest, DevRefusesForeignHosts) {
-  settings_.dev = true;
-  start();
-  EXPECT_EQ(ask("GET /open HTTP/1.1\r\nHost: evil.example.com\r\n\r\n").body,
-            R"({"error":"Forbidden - Host not allowed"})");
-  for (const char* host : {"localhost", "localhost:8080", "127.0.0.1:1", "[::1]:8080", "a.localhost"})
-    EXPECT_EQ(ask("GET /open HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n").status, 200) << host;
-  EXPECT_EQ(ask(upgrade_request("/", "")).status, 101);
-}
-
-TEST_F(HttpTest, TheSourceAddressIsThePeers) {
-  add_route("GET", "/from", Access::open, [](ports::HttpRequest request, ports::HttpResponder respond) {
-    respond(ports::HttpResponse::json(200, request.source_address));
-  });
-  start();
-  EXPECT_EQ(ask(get("/from", "X-Forwarded-For: 9.9.9.9\r\n")).body, "127.0.0.1");
-}
-
-TEST_F(HttpTest, ForwardedHeadersOfTrustedProxiesCount) {
-  settings_.trusted_proxies = {"127.0.0.0/8", "10.1.0.0/16"};
-  add_route("GET", "/from", Access::open, [](ports::HttpRequest request, ports::HttpResponder respond) {
-    respond(ports::HttpResponse::json(200, request.source_address));
-  });
-  start();
-  EXPECT_EQ(ask(get("/from", "X-Forwarded-For: 6.6.6.6, 9.9.9.9, 10.1.2.3\r\n")).body, "9.9.9.9");
-  EXPECT_EQ(ask(get("/from", "Forwarded: for=\"[2001:db8::1]:80\";proto=https\r\n")).body, "2001:db8::1");
-}
-
-TEST_F(HttpTest, TooManyConnectionsAreToldSo) {
-  settings_.max_connections = 2;
-  start();
-  TestClient first(port());
-  TestClient second(port());
-  first.send(get("/open"));
-  EXPECT_EQ(first.answer().status, 200);
-  second.send(get("/open"));
-  EXPECT_EQ(second.answer().status, 200);
-  EXPECT_EQ(ask(get("/open")).status, 503);
-  EXPECT_EQ(ask(upgrade_request("/")).status, 503);
-}
-
-TEST_F(HttpTest, TooManyConnectionsOfOneAddress) {
-  settings_.max_connections_per_address = 1;
-  start();
-  {
-    TestClient first(port());
-    first.send(get("/open"));
-    EXPECT_EQ(first.answer().status, 200);
-    const Answer refused = ask(get("/open"));
-    EXPECT_EQ(refused.status, 429);
-    EXPECT_EQ(refused.body, R"({"error":"Too many connections"})");
-    first.send(get("/open", "Connection: close\r\n"));
-    first.answer();
-    EXPECT_TRUE(first.ended());
-  }
-  // The place is free again once the loop has seen the end.
-  for (int status = 0; status != 200; status = ask(get("/open")).status) std::this_thread::yield();
-}
-
-TEST_F(HttpTest, ManyLoopsShareThePort) {
-  settings_.threads = 3;
-  start();
-  for (int i = 0; i < 30; ++i) EXPECT_EQ(ask(get("/open")).status, 200);
-}
-
-TEST_F(HttpTest, APortInUseIsSaid) {
-  start();
-  Settings again = settings_;
-  again.listen = "127.0.0.1:" + std::to_string(port());
-  Gateway second(again);
-  try {
-    second.start({authenticator_, handler_, {}, {}});
-    FAIL() << "two gateways on one port";
-  } catch (const std::runtime_error& problem) {
-    EXPECT_NE(std::string(problem.what()).find(again.listen), std::string::npos);
-    EXPECT_NE(std::string(problem.what()).find("in use"), std::string::npos);
-  }
-}
-
-TEST_F(HttpTest, SettingsThatCannotWorkAreRefused) {
-  Settings bad = settings_;
-  bad.allowed_origins = {"*"};
-  EXPECT_THROW(Gateway{bad}, std::runtime_error);
-  bad = settings_;
-  bad.trusted_proxies = {"10.0.0.0/33"};
-  EXPECT_THROW(Gateway{bad}, std::runtime_error);
-  bad = settings_;
-  bad.listen = "127.0.0.1";
-  Gateway nowhere(bad);
-  EXPECT_THROW(nowhere.start({authenticator_, handler_, {}, {}}), std::runtime_error);
 }
 
 }  // namespace
