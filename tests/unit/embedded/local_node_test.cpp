@@ -10,6 +10,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include "unit/embedded/failing_disk.hpp"
+
 namespace carillon::embedded {
 namespace {
 
@@ -149,7 +151,9 @@ class LocalNodeTest : public ::testing::Test {
   }
 
   void open() {
-    auto node = LocalNode::open(settings_, {}, gateway_, http_);
+    StoreOptions options;
+    options.env = disk_.env.get();
+    auto node = LocalNode::open(settings_, std::move(options), gateway_, http_);
     ASSERT_TRUE(node) << node.error().details();
     node_ = std::move(*node);
   }
@@ -220,6 +224,7 @@ class LocalNodeTest : public ::testing::Test {
   }
 
   std::filesystem::path directory_;
+  testing::FailingDisk disk_;
   NodeSettings settings_;
   RecordingGateway gateway_;
   ScriptedHttpClient http_;
@@ -462,6 +467,47 @@ TEST_F(LocalNodeTest, stores_every_message_whatever_its_channel_and_type) {
     if (i % 3 == 0) publication.channel = "Email";
     ASSERT_TRUE(publish(publication));
   }
+  EXPECT_TRUE(depth_becomes("MessageStorageQueue", 0));
+}
+
+TEST_F(LocalNodeTest, a_disk_without_its_reserve_refuses_before_it_is_full) {
+  settings_.disk_reserve_bytes = std::uint64_t{1} << 60;
+  open();
+  const auto refused = publish(fifo("room", "a"));
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().is(errors::kOverloaded));
+  EXPECT_EQ(node_->not_ready_reasons(), std::vector<std::string>{"disk nearly full"});
+  settings_.disk_reserve_bytes = 0;
+  reopen();
+  EXPECT_EQ(publish(fifo("room", "a"))->sequence, 1u);
+}
+
+TEST_F(LocalNodeTest, a_failed_sync_is_answered_503_and_leaves_no_gap) {
+  open();
+  ASSERT_TRUE(grant("bob", "room"));
+  ASSERT_TRUE(connect("bob", "c-bob", {"room"}));
+  EXPECT_EQ(publish(fifo("room", "1"))->sequence, 1u);
+  disk_.fail_sync = true;
+  const auto failed = publish(fifo("room", "2"));
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().status(), 503);
+  EXPECT_FALSE(grant("eve", "room"));
+  disk_.fail_sync = false;
+
+  auto again = fifo("room", "2");
+  again.deduplication_id = "again";
+  base::Result<ports::Receipt> receipt = model::fail(errors::kUnavailable);
+  const auto deadline = base::monotonic_now() + std::chrono::seconds(30);
+  while (!receipt && base::monotonic_now() < deadline) receipt = publish(again);
+  ASSERT_TRUE(receipt);
+  // Whether the failed one is on disk is unknown to its sender; the numbers have no gap either way, and what
+  // is on disk is delivered.
+  const std::uint64_t last = *receipt->sequence;
+  EXPECT_TRUE(last == 2 || last == 3) << last;
+  const auto frames = gateway_.frames(last);
+  ASSERT_EQ(frames.size(), last);
+  for (std::uint64_t n = 1; n <= last; ++n)
+    EXPECT_NE(frames[n - 1].find("\"sequenceNumber\":" + std::to_string(n) + ","), std::string::npos);
   EXPECT_TRUE(depth_becomes("MessageStorageQueue", 0));
 }
 
