@@ -72,10 +72,12 @@ void EventLoop::deliver(std::span<Task> tasks) {
 
 void EventLoop::send_outboxes() {
   sending_ = false;
-  for (Outbox& outbox : outboxes_) {
-    if (outbox.tasks.empty()) continue;
-    outbox.to->deliver(outbox.tasks);
-    outbox.tasks.clear();
+  // A task that a stopped loop drops may post from its destructor: outboxes_ may grow meanwhile.
+  for (std::size_t i = 0; i < outboxes_.size(); ++i) {
+    std::vector<Task> tasks = std::exchange(outboxes_[i].tasks, std::move(spare_));
+    if (!tasks.empty()) outboxes_[i].to->deliver(tasks);
+    tasks.clear();
+    spare_ = std::move(tasks);
   }
 }
 

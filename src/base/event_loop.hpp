@@ -57,7 +57,8 @@ class EventLoop {
   std::vector<Task> turn_;
   std::vector<Task> end_of_turn_;
   std::vector<Outbox> outboxes_;
-  bool sending_ = false;  ///< the outboxes are to be sent at the end of this turn
+  std::vector<Task> spare_;  ///< memory for the next outbox
+  bool sending_ = false;     ///< the outboxes are to be sent at the end of this turn
 };
 
 }  // namespace carillon::base

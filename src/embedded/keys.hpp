@@ -80,7 +80,7 @@ inline std::optional<std::string_view> take_id(std::string_view& key) {
 /// The number that is all of `key`.
 inline std::optional<std::uint64_t> last_number(std::string_view key) {
   if (key.size() != 8) return std::nullopt;
-  return base::read_big_endian(key.data());
+  return base::read_big_endian(&key.front());
 }
 
 /// The first key after all that begin with `prefix`, whose last byte is below 0xff: a class, or an id's zero.

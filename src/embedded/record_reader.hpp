@@ -18,7 +18,7 @@ class RecordReader {
  public:
   /// Nothing when the checksum does not fit or the version is another.
   static std::optional<RecordReader> open(std::string_view bytes, std::uint8_t version) {
-    if (bytes.size() < 5 || base::read_big_endian32(bytes.data()) != crc32c(bytes.substr(4)) ||
+    if (bytes.size() < 5 || base::read_big_endian32(&bytes.front()) != crc32c(bytes.substr(4)) ||
         static_cast<std::uint8_t>(bytes[4]) != version)
       return std::nullopt;
     return RecordReader(bytes.substr(5));
@@ -37,7 +37,7 @@ class RecordReader {
   }
   std::uint64_t fixed64() {
     const std::string_view raw = take(8);
-    return raw.empty() ? 0 : base::read_big_endian(raw.data());
+    return raw.empty() ? 0 : base::read_big_endian(&raw.front());
   }
   base::MessageId message_id() {
     base::MessageId::Bytes bytes{};

@@ -122,6 +122,14 @@ void Connection::flush() {
   protocol->on_drained();
 }
 
+void Connection::make_room() {
+  if (closed() || blocked_ || out_.empty()) return;
+  const Transport::Status status = transport_.write(out_);
+  blocked_ = status == Transport::Status::blocked;
+  if (blocked_) waiting_since_ = loop_.now();
+  flush_soon();
+}
+
 void Connection::finish() {
   if (finishing_ || closed()) return;
   finishing_ = true;

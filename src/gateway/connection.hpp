@@ -81,6 +81,9 @@ class Connection final : public PollTarget {
 
   void on_events(std::uint32_t events) override;
   void flush();
+  /// Sends what the socket takes now, so that the buffer has room before a frame is refused. Never closes: a
+  /// failure shows again at the flush that is due.
+  void make_room();
   void continue_reading();
   void sweep(base::Monotonic now);
   /// Nothing that a drain would wait for.

@@ -30,8 +30,10 @@ std::string_view frame_of(const ports::DeliveryRun& run, std::uint32_t index, bo
 bool WebSocketSession::deliver(const ports::DeliveryRunPtr& run, RunTally& tally) {
   const std::string_view frames = compression_ ? compressed_frames(*run).frames : run->frames;
   OutboundQueue& queue = out();
-  if (lane_ || queue.bytes() + frames.size() > loop_->front().settings.max_outbound_bytes)
-    return deliver_in_parts(run, tally);
+  const std::size_t most = loop_->front().settings.max_outbound_bytes;
+  // A burst within one turn fills the buffer of a client that reads well, as nothing is sent before its end.
+  if (queue.bytes() + frames.size() > most && connection_) connection_->make_room();
+  if (lane_ || queue.bytes() + frames.size() > most) return deliver_in_parts(run, tally);
   queue.append_shared(run, frames);
   tally.whole();
   if (connection_) connection_->flush_soon();

@@ -149,6 +149,20 @@ TEST_F(DeliveryTest, AFullBufferWaitsAndIsServedWhenItDrains) {
   EXPECT_EQ(slow->message().payload, "direct again");
 }
 
+TEST_F(DeliveryTest, ABurstWithinOneTurnIsSentBeforeItIsRefused) {
+  start();
+  const auto client = open();
+  subscribe(0, {Target::chat("x")});
+  const std::size_t count = settings_.max_outbound_bytes / 100'000 + 2;
+  std::vector<ports::DeliveryRunPtr> runs;
+  for (std::size_t i = 0; i < count; ++i)
+    runs.push_back(run_of(Target::chat("x"), {std::string(100'000, 'x')}, i + 1));
+  gateway_->deliver(0, std::move(runs));
+  for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(client->message().payload.size(), 100'000u);
+  EXPECT_EQ(outcome(count).delivered, 1u);
+  EXPECT_EQ(outcome(count).waiting, 0);
+}
+
 TEST_F(DeliveryTest, ASlowConsumerIsClosed1013AfterThreeAttempts) {
   start();
   const auto slow = open("/?user=slow", {}, 4096);
