@@ -154,9 +154,11 @@ Result<void> LocalNode::Core::admit(QueueMask queues) {
   if (!disk_open_)
     return std::unexpected(model::retry_later(errors::kOverloaded, kRetryAfterMs, "disk nearly full"));
   const auto over = [&](QueueIndex queue) {
-    const std::uint64_t depth =
-        queue == bus::kMessageStorageQueue ? bus_.last_position() - storage_settled_ : queues_.depth(queue);
-    return depth >= settings_.bus.max_depth;
+    if (queue != bus::kMessageStorageQueue) return queues_.depth(queue) >= settings_.bus.max_depth;
+    const auto waiting = [this] { return bus_.last_position() - storage_settled_; };
+    if (waiting() < settings_.bus.max_depth) return false;
+    storage_settled_ = storage_.status().settled;
+    return waiting() >= settings_.bus.max_depth;
   };
   bool full = false;
   bus::for_each_queue(queues, [&](QueueIndex queue) { full = full || over(queue); });

@@ -90,6 +90,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> column_families(const StoreOptions&
                                                              std::shared_ptr<RetentionInForce> retention) {
   const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes);
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  families.reserve(keys::kColumnFamilyNames.size());
   for (const std::string_view name : keys::kColumnFamilyNames)
     families.emplace_back(std::string(name), base_options(cache));
 

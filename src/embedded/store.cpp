@@ -25,7 +25,7 @@ constexpr std::string_view kUnfinishedName = "store.new";
 constexpr std::size_t kEpochBytes = 12;
 
 std::unexpected<base::Error> io_failure(std::string_view doing, const fs::path& path,
-                                    const std::error_code& code) {
+                                        const std::error_code& code) {
   return fail(errors::kUnavailable, fmt::format("cannot {} {}: {}", doing, path.string(), code.message()));
 }
 
