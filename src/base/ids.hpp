@@ -74,6 +74,9 @@ struct std::hash<carillon::base::Id<Tag>> {
   }
 };
 
+template <typename Tag>
+struct std::__is_fast_hash<std::hash<carillon::base::Id<Tag>>> : std::false_type {};
+
 template <>
 struct std::hash<carillon::base::MessageId> {
   std::size_t operator()(const carillon::base::MessageId& id) const {

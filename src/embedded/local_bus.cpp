@@ -18,6 +18,10 @@ using ports::Receipt;
 
 constexpr std::size_t kMaxBatchMessages = 4096;
 constexpr std::size_t kMaxBatchBytes = 8u << 20;
+/// A batch of this many says that more publishers are busy than one sync serves at a time.
+constexpr std::size_t kBusyBatch = 4;
+constexpr std::size_t kWorthWriting = 256;
+constexpr std::chrono::microseconds kGather{200};
 constexpr std::size_t kMaxWaiting = 100'000;
 constexpr std::size_t kMaxWaitingBytes = 256u << 20;
 constexpr std::size_t kCachedCounters = 100'000;
@@ -74,6 +78,7 @@ LocalBus::LocalBus(base::EventLoop& loop, const bus::Settings& settings, Store& 
       neighbours_(std::move(neighbours)),
       rate_limiter_(settings.publish_per_second, settings.publish_burst, kRateLimitedUsers),
       sequences_(kCachedCounters),
+      gather_timer_(loop.io()),
       generation_(store.generation()),
       last_position_(end.position),
       next_position_(end.position + 1),
@@ -121,6 +126,7 @@ void LocalBus::schedule() {
 }
 
 void LocalBus::pump() {
+  if (gathering()) return;
   while (store_usable_ && !writing_ && (!publications_.empty() || !changes_.empty())) {
     next_position_ = last_position_ + 1;
     take_changes(batch_);
@@ -132,6 +138,9 @@ void LocalBus::pump() {
       continue;
     }
     writing_ = true;
+    last_batch_ = decided_.size();
+    gather_over_ = false;
+    gather_timer_.cancel();
     writer_->submit(std::move(batch_), generation_, [this](Result<void> result, CommitBatch batch) {
       loop_.post([this, result = std::move(result), batch = std::move(batch)]() mutable {
         writing_ = false;
@@ -140,6 +149,27 @@ void LocalBus::pump() {
       });
     });
   }
+}
+
+bool LocalBus::gathering() {
+  if (writing_ || !store_usable_ || gather_over_ || !changes_.empty() || publications_.empty()) return false;
+  auto time = neighbours_.pace();
+  const std::size_t wanted = std::min(last_batch_ * 2, kWorthWriting);
+  if (last_batch_ >= kBusyBatch && publications_.size() < wanted) time = std::max(time, kGather);
+  if (time.count() == 0) return false;
+  wait_to_gather(time);
+  return true;
+}
+
+void LocalBus::wait_to_gather(std::chrono::microseconds time) {
+  if (std::exchange(gather_armed_, true)) return;
+  gather_timer_.expires_after(time);
+  gather_timer_.async_wait([this](boost::system::error_code error) {
+    gather_armed_ = false;
+    if (error) return;
+    gather_over_ = true;
+    pump();
+  });
 }
 
 void LocalBus::take_changes(CommitBatch& batch) {

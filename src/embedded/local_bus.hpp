@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <boost/asio/steady_timer.hpp>
+
 #include "base/event_loop.hpp"
 #include "bus/deduplication.hpp"
 #include "bus/rate_limiter.hpp"
@@ -36,6 +38,8 @@ class LocalBus final : public ports::MessageBus {
   struct Neighbours {
     /// Whether these queues take one more message (their limits, the disk). Errors: overloaded.
     std::function<base::Result<void>(bus::QueueMask)> admit;
+    /// How long to hold the next batch back, so that what consumes the log keeps up; mostly 0.
+    std::function<std::chrono::microseconds()> pace;
     /// Durable messages, in order of position, with the queues that take each.
     std::function<void(std::vector<std::pair<model::MessagePtr, bus::QueueMask>>)> committed;
     /// Messages without durability: to be delivered now.
@@ -78,6 +82,10 @@ class LocalBus final : public ports::MessageBus {
 
   void enqueue(Pending pending);
   void schedule();
+  /// Whether the next batch is worth waiting for a moment: the last ones came close together, or what
+  /// consumes the log is behind.
+  bool gathering();
+  void wait_to_gather(std::chrono::microseconds time);
   /// Builds the next batch and hands it to the writer, unless one is being written.
   void pump();
   void take_changes(CommitBatch& batch);
@@ -110,6 +118,10 @@ class LocalBus final : public ports::MessageBus {
   std::vector<Change> changes_;
   std::vector<model::MessagePtr> ephemeral_;
   bool scheduled_ = false;
+  boost::asio::steady_timer gather_timer_;
+  std::size_t last_batch_ = 0;  ///< publications in the batch before this one
+  bool gather_armed_ = false;
+  bool gather_over_ = false;
   bool writing_ = false;
   bool store_usable_ = true;
 

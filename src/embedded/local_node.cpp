@@ -35,6 +35,7 @@ constexpr std::size_t kReplayMessages = 1000;
 constexpr std::size_t kReplayBytes = 8u << 20;
 constexpr std::int64_t kRetryAfterMs = 1000;
 constexpr std::chrono::milliseconds kTick{500};
+constexpr std::chrono::microseconds kMostPause{100'000};
 constexpr int kTicksPerSweep = 10;
 
 }  // namespace
@@ -54,6 +55,7 @@ class LocalNode::Core {
 
   LocalBus::Neighbours neighbours();
   Result<void> admit(QueueMask queues);
+  std::chrono::microseconds pace() const;
   void hand_on(std::vector<std::pair<MessagePtr, QueueMask>> messages, bool to_storage);
   Result<void> replay(Position from, bool after_restart);
   Result<void> replay_page(std::vector<MessagePtr> page, const std::vector<std::vector<Position>>& settled,
@@ -114,6 +116,7 @@ LocalNode::Core::Core(NodeSettings settings, std::unique_ptr<Store> store, bus::
 
 LocalBus::Neighbours LocalNode::Core::neighbours() {
   return {.admit = [this](QueueMask queues) { return admit(queues); },
+          .pace = [this] { return pace(); },
           .committed = [this](auto messages) { hand_on(std::move(messages), true); },
           .ephemeral =
               [this](std::vector<MessagePtr> messages) {
@@ -164,6 +167,14 @@ Result<void> LocalNode::Core::admit(QueueMask queues) {
   bus::for_each_queue(queues, [&](QueueIndex queue) { full = full || over(queue); });
   if (full) return std::unexpected(model::retry_later(errors::kOverloaded, kRetryAfterMs));
   return {};
+}
+
+/// From a quarter of the limit on, publishing slows down to what storage takes, before it is refused.
+std::chrono::microseconds LocalNode::Core::pace() const {
+  const std::uint64_t waiting = bus_.last_position() - storage_settled_;
+  const std::uint64_t free = settings_.bus.max_depth / 4;
+  if (waiting <= free) return {};
+  return kMostPause * (waiting - free) / (settings_.bus.max_depth - free);
 }
 
 void LocalNode::Core::hand_on(std::vector<std::pair<MessagePtr, QueueMask>> messages, bool to_storage) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,3 +36,8 @@ struct TargetHash {
 };
 
 }  // namespace carillon::model
+
+/// libstdc++ keeps the hash beside each entry only of hashes that it takes for slow; without it every step
+/// along a bucket hashes and compares a text again.
+template <>
+struct std::__is_fast_hash<carillon::model::TargetHash> : std::false_type {};

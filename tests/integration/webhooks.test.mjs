@@ -17,7 +17,7 @@ function channels(settings, config = {}) {
   return { server, receivers };
 }
 
-/** Tells when nothing more can come: a marker that every filter of the test takes. */
+/** Waits until nothing more can come out of these queues. */
 const empty = (server, ...names) => until(async () => {
   const queues = await Promise.all(names.map((name) => server.queue(name)));
   return queues.every((queue) => queue.depth === 0);
