@@ -123,7 +123,7 @@ std::vector<ports::Route> ChatPermissionHandler::routes() {
 }
 
 void ChatPermissionHandler::grant(HttpRequest request, HttpResponder respond) {
-  const auto document = model::JsonDocument::parse(request.body);
+  const auto document = model::JsonDocument::parse(request.body, errors::kInvalidParameter);
   if (!document) return respond(HttpResponse::error(document.error()));
   const auto& object = document->object();
   const std::string_view user = text_member(object, "userId");

@@ -53,7 +53,7 @@ std::string queued_json(const ports::QueuedMessage& queued) {
 Result<std::vector<model::MessageId>> redrive_ids(const std::string& body) {
   std::vector<model::MessageId> ids;
   if (body.empty()) return ids;
-  const auto document = model::JsonDocument::parse(body);
+  const auto document = model::JsonDocument::parse(body, errors::kInvalidParameter);
   if (!document) return std::unexpected(document.error());
   const auto* list = document->object().if_contains("messageIds");
   if (!list || list->is_null()) return ids;

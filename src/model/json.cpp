@@ -95,7 +95,7 @@ struct JsonDocument::Memory {
 JsonDocument::JsonDocument(std::string_view text, std::unique_ptr<Memory> memory, boost::json::value* value)
     : text_(text), memory_(memory.release(), [](Memory* each) { delete each; }), value_(value) {}
 
-Result<JsonDocument> JsonDocument::parse(std::string_view text) {
+Result<JsonDocument> JsonDocument::parse(std::string_view text, const base::ErrorEntry& no_object) {
   auto memory = std::make_unique<Memory>();
   boost::json::parse_options options;
   options.max_depth = kMaxDepth;
@@ -107,7 +107,8 @@ Result<JsonDocument> JsonDocument::parse(std::string_view text) {
   if (error) return fail(errors::kInvalidJson);
   memory->value = parser.release();
   boost::json::value* value = &memory->value;
-  if (!value->is_object() || count_members(*value) != count_colons(text)) return fail(errors::kInvalidJson);
+  if (count_members(*value) != count_colons(text)) return fail(errors::kInvalidJson);
+  if (!value->is_object()) return fail(no_object);
   return JsonDocument(text, std::move(memory), value);
 }
 

@@ -21,9 +21,10 @@ class JsonDocument {
  public:
   static constexpr std::size_t kMaxDepth = 64;
 
-  /// Errors: invalid_json (also for a document that is no object). The document is made in memory of its
-  /// own that is freed with it.
-  static Result<JsonDocument> parse(std::string_view text);
+  /// Errors: invalid_json; `no_object` for JSON that is no object, as nothing that a body must have is in it.
+  /// The document is made in memory of its own that is freed with it.
+  static Result<JsonDocument> parse(std::string_view text,
+                                    const base::ErrorEntry& no_object = errors::kMissingParameters);
 
   JsonDocument(JsonDocument&&) = default;
   JsonDocument& operator=(JsonDocument&&) = default;

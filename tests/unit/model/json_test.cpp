@@ -28,10 +28,15 @@ TEST(JsonDocument, finds_a_member_whose_name_is_escaped) {
   EXPECT_EQ(JsonDocument::parse(text)->raw("payload"), "[true]");
 }
 
-TEST(JsonDocument, refuses_what_is_not_an_object) {
+TEST(JsonDocument, refuses_what_is_not_json) {
   for (const char* text :
-       {"", " ", "[]", "1", "null", "\"a\"", "{", "{}x", "{\"a\":}", "{'a':1}", "{\"a\":01}", "nul"})
-    EXPECT_FALSE(accepted(text)) << text;
+       {"", " ", "{", "{}x", "{\"a\":}", "{'a':1}", "{\"a\":01}", "nul", "[1,]", "[{\"a\":1,\"a\":1}]"})
+    EXPECT_TRUE(JsonDocument::parse(text).error().is(errors::kInvalidJson)) << text;
+}
+
+TEST(JsonDocument, misses_everything_in_json_that_is_no_object) {
+  for (const char* text : {"[]", "1", "null", "\"a\"", "true", "[{}]"})
+    EXPECT_TRUE(JsonDocument::parse(text).error().is(errors::kMissingParameters)) << text;
 }
 
 TEST(JsonDocument, refuses_a_key_that_comes_twice) {
