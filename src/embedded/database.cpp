@@ -16,7 +16,7 @@
 #if __has_feature(thread_sanitizer)
 // Debian's RocksDB is not instrumented: its own synchronisation is invisible to ThreadSanitizer.
 extern "C" const char* __tsan_default_suppressions() {
-  return "race:rocksdb::\n";
+  return "race:rocksdb::\nrace:spdlog::\n";
 }
 #endif
 #endif
