@@ -4,6 +4,7 @@
 
 #include "base/bytes.hpp"
 #include "base/log.hpp"
+#include "model/access_errors.hpp"
 
 namespace carillon::embedded {
 namespace {
@@ -39,21 +40,6 @@ Error no_chat_access(const Publication& publication, const std::vector<std::stri
     members += ']';
   }
   return Error(errors::kNoChatAccess).with_members(std::move(members));
-}
-
-const base::ErrorEntry& no_access(TargetClass target_class) {
-  switch (target_class) {
-    case TargetClass::user:
-      return errors::kNoUserAccess;
-    case TargetClass::org:
-      return errors::kNoOrgAccess;
-    case TargetClass::hub:
-      return errors::kNoHubAccess;
-    case TargetClass::project:
-      return errors::kNoProjectAccess;
-    default:
-      return errors::kNoAllAccess;
-  }
 }
 
 Error store_unavailable() {
@@ -223,7 +209,7 @@ Result<void> LocalBus::may_publish(const Publication& publication) {
       break;
   }
   if (!allowed) return std::unexpected(allowed.error());
-  if (!*allowed) return model::fail(no_access(target.target_class));
+  if (!*allowed) return model::fail(model::no_access_to(target.target_class));
   return {};
 }
 

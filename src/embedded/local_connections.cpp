@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/bytes.hpp"
+#include "model/access_errors.hpp"
 
 namespace carillon::embedded {
 namespace {
@@ -21,19 +22,6 @@ using ports::PresentUser;
 using ports::Subscription;
 
 constexpr std::uint16_t kClosedByOperator = 4403;
-
-const base::ErrorEntry& no_access(TargetClass target_class) {
-  switch (target_class) {
-    case TargetClass::org:
-      return errors::kNoOrgAccess;
-    case TargetClass::hub:
-      return errors::kNoHubAccess;
-    case TargetClass::project:
-      return errors::kNoProjectAccess;
-    default:
-      return errors::kNoChatAccess;
-  }
-}
 
 Error denied_chats(const std::vector<std::string>& chat_ids) {
   std::string members = ",\"chatIds\":[";
@@ -97,7 +85,7 @@ Result<std::vector<Target>> LocalConnections::requested(const ports::ConnectionR
   for (const Target& each : record.memberships) {
     const auto allowed = permissions_.may_read(*record.identity, each);
     if (!allowed) return std::unexpected(allowed.error());
-    if (!*allowed) return model::fail(no_access(each.target_class));
+    if (!*allowed) return model::fail(model::no_access_to(each.target_class));
   }
   if (every_chat) {
     auto entries = permissions_.chats_of(record.identity->user, settings_.max_subscriptions_per_connection);

@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
       if (page->empty()) break;
       query.from = page->back()->position + 1;
     }
-    std::cout << R"({"type":"counter","chatId":")" << argv[i] << R"(","value":)" << (*store)->sequence(argv[i]).value()
-              << "}\n";
+    std::cout << R"({"type":"counter","chatId":")" << argv[i] << R"(","value":)"
+              << (*store)->sequence(argv[i]).value() << "}\n";
   }
 }

@@ -1,5 +1,3 @@
-#include "cli/bench/bench.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -16,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cli/bench/bench.hpp"
 #include "cli/bench/driver.hpp"
 #include "cli/bench/histogram.hpp"
 #include "cli/bench/http_answer.hpp"

@@ -55,9 +55,7 @@ struct Directory final : ports::ConnectionDirectory {
     done(ports::Subscription{});
   }
   void disconnect(model::ConnectionId id) override { disconnected = id; }
-  void close_user(model::UserId, ports::Completion<std::size_t> done) override {
-    done(std::size_t{0});
-  }
+  void close_user(model::UserId, ports::Completion<std::size_t> done) override { done(std::size_t{0}); }
   void list(std::optional<model::UserId>, std::optional<std::string>, std::size_t,
             ports::Completion<std::vector<ports::ConnectionView>> done) override {
     done({});
