@@ -59,10 +59,8 @@ class LocalBus final : public ports::MessageBus {
   model::MessagePtr append(model::Message message, CommitBatch& batch);
   model::Position last_position() const { return last_position_; }
   bool store_usable() const { return store_usable_; }
-  bool idle() const { return !writing_ && publications_.empty() && changes_.empty(); }
   /// New limits for the rate limiter, after a re-read configuration.
   void set_rate_limits(double per_second, double burst) { rate_limiter_.set_limits(per_second, burst); }
-  CommitWriter::Figures figures() const { return writer_->figures(); }
 
  private:
   struct Pending {

@@ -112,7 +112,7 @@ void HttpMessagePublisher::publish(HttpRequest request, HttpResponder respond) {
   Echo echo(*publication);
   bus_.publish(std::move(*publication), [respond = std::move(respond),
                                          echo = std::move(echo)](Result<ports::Receipt> receipt) mutable {
-    if (!receipt) return respond(HttpResponse::error(receipt.error()));
+    if (!receipt) return respond(HttpResponse::error(answer_to(receipt.error(), errors::kPublishFailed)));
     std::string answer = "{\"message\":\"Message published successfully!\",";
     answer += receipt_members(echo, *receipt);
     respond(HttpResponse::json(200, std::move(answer += '}')));
@@ -153,7 +153,8 @@ void HttpMessagePublisher::publish_batch(HttpRequest request, HttpResponder resp
     Echo echo(*publication);
     bus_.publish(std::move(*publication),
                  [answer, i, echo = std::move(echo)](Result<ports::Receipt> receipt) {
-                   receipt ? answer->accept(i, echo, *receipt) : answer->refuse(i, receipt.error());
+                   receipt ? answer->accept(i, echo, *receipt)
+                           : answer->refuse(i, answer_to(receipt.error(), errors::kPublishFailed));
                  });
   }
 }

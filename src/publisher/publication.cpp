@@ -220,6 +220,10 @@ Result<ports::Publication> make_publication(const model::JsonDocument& document,
   return out;
 }
 
+Error answer_to(const Error& error, const base::ErrorEntry& failed) {
+  return error.status() == 500 ? Error(failed, std::string(error.code())) : error;
+}
+
 std::string receipt_members(const Echo& echo, const ports::Receipt& receipt) {
   std::string out = "\"messageId\":\"";
   out.reserve(280 + echo.group_id.size());

@@ -30,6 +30,10 @@ struct Origin {
 model::Result<ports::Publication> make_publication(const model::JsonDocument& document, const Origin& origin,
                                                    const Channels& channels);
 
+/// How a publisher answers an error of the bus: a failure inside becomes `failed` (`Failed to publish
+/// message`), with the stable code as its details; every other error stays what it is. Pure.
+model::Error answer_to(const model::Error& error, const base::ErrorEntry& failed);
+
 /// What of a publication its answer repeats; kept while the publication itself is on its way.
 struct Echo {
   model::MessageType type;

@@ -11,7 +11,9 @@ void WebSocketMessagePublisher::on_send_message(const ports::FrameContext& conte
   Echo echo(*publication);
   bus_.publish(std::move(*publication), [socket = context.socket, request_id = std::string(request_id),
                                          echo = std::move(echo)](model::Result<ports::Receipt> receipt) {
-    if (!receipt) return socket->send(model::error_frame(receipt.error(), request_id));
+    if (!receipt)
+      return socket->send(
+          model::error_frame(answer_to(receipt.error(), model::errors::kSendFailed), request_id));
     std::string answer = "{\"message\":\"Message sent successfully via WebSocket!\",";
     answer += receipt_members(echo, *receipt);
     if (!request_id.empty()) answer += ",\"requestId\":" + request_id;

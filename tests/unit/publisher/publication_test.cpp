@@ -171,6 +171,17 @@ TEST(Publication, the_sender_is_the_identitys_whatever_the_body_says) {
             model::UserId("ann"));
 }
 
+TEST(Publication, a_failure_inside_is_named_without_what_only_the_operator_may_know) {
+  const base::ErrorEntry corrupt{"store_corrupt", 500, 1011, false, "Internal error"};
+  const model::Error answer = answer_to(model::Error(corrupt, "a path"), errors::kPublishFailed);
+  EXPECT_TRUE(answer.is(errors::kPublishFailed));
+  EXPECT_EQ(answer.details(), "store_corrupt");
+  EXPECT_EQ(answer_to(model::Error(corrupt), errors::kSendFailed).text(),
+            "Failed to send message via WebSocket");
+  EXPECT_TRUE(
+      answer_to(model::retry_later(errors::kOverloaded, 5), errors::kPublishFailed).is(errors::kOverloaded));
+}
+
 TEST(Receipt, repeats_what_the_contract_lists) {
   const auto publication = over_http(with(R"("messageType":"fifo")"));
   ports::Receipt receipt;
