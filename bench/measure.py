@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import history
 import results
 from rows import CONTESTANTS, FLAWS, ROWS
 from servers import StartFailed, generate
@@ -42,14 +43,20 @@ class Backlog:
 
 def arguments():
     parser = argparse.ArgumentParser(prog="script/bench", description="Measures Carillon beside its peers.")
-    parser.add_argument("rows", nargs="*", metavar="NAME", help=f"what to measure (all): {', '.join(ROWS)}")
+    names = [*ROWS, history.NAME]
+    parser.add_argument("rows", nargs="*", metavar="NAME", help=f"what to measure (all): {', '.join(names)}")
     parser.add_argument("--server", action="append", choices=tuple(CONTESTANTS), help="only this one; may repeat")
     parser.add_argument("--repeat", type=int, default=3, help="runs per figure, of which the median counts (3)")
     parser.add_argument("--quick", action="store_true", help="small numbers, one run: does it work at all")
+    parser.add_argument("--keep", action="store_true", help="leave the filled stores of history in build/bench")
     given = parser.parse_args()
-    unknown = [name for name in given.rows if name not in ROWS]
+    unknown = [name for name in given.rows if name not in names]
     if unknown:
-        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(ROWS)}")
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(names)}")
+    given.whole = not given.rows and not given.server and not given.quick
+    wanted = given.rows or (ROWS if given.server else names)
+    given.history = history.NAME in wanted
+    given.rows = [name for name in wanted if name in ROWS]
     if given.repeat < 1:
         parser.error("--repeat is at least 1")
     return given
@@ -77,7 +84,7 @@ def median(row, runs):
 
 def measure(given, binary):
     measured, commands, raw, failed = {}, {}, [], False
-    for name in given.rows or ROWS:
+    for name in given.rows:
         row = ROWS[name]
         wanted = [contestant for contestant in row.contestants if not given.server or contestant in given.server]
         commands[name] = {contestant: row.command(contestant, given.quick) for contestant in wanted}
@@ -102,6 +109,19 @@ def measure(given, binary):
     return {name: runs for name, runs in measured.items() if runs}, commands, raw, failed
 
 
+def measure_history(given, binary):
+    """What was measured (nothing when that failed), and what was wrong."""
+    try:
+        report = history.measure(binary, OUT, cores(), given.quick, given.keep)
+    except (StartFailed, OSError, subprocess.SubprocessError) as error:
+        print(error, file=sys.stderr)
+        return None, [str(error)]
+    complaints = history.complaints(report)
+    for complaint in complaints:
+        print(complaint, file=sys.stderr)
+    return report, complaints
+
+
 def only_reordered(run):
     return not run.get("failure") and not any(run.get(flaw) for flaw in FLAWS)
 
@@ -122,14 +142,24 @@ def main():
     signal.signal(signal.SIGHUP, stop)
     with Backlog():
         measured, commands, raw, failed = measure(given, binary)
+    text = results.markdown(measured, commands, OUT, 1 if given.quick else given.repeat)
+    report = None
+    if given.history:
+        report, complaints = measure_history(given, binary)
+        raw.append({"row": history.NAME, "run": report})
+        failed = failed or bool(complaints)
+        text += history.markdown(report) if report else ""
     with open(os.path.join(OUT, "raw.json"), "w") as file:
         json.dump(raw, file, indent=1)
-    text = results.markdown(measured, commands, OUT, 1 if given.quick else given.repeat)
-    whole = not given.rows and not given.server and not given.quick and complete(measured)
-    path = os.path.join(ROOT, "bench", "RESULTS.md") if whole else os.path.join(OUT, "results.md")
+    print(text)
+    kept = os.path.join(ROOT, "bench", "RESULTS.md")
+    path = kept
+    if not given.quick and report and not given.rows:
+        text = history.replaced(kept, report)
+    elif not (given.whole and complete(measured) and report):
+        path = os.path.join(OUT, "results.md")
     with open(path, "w") as file:
         file.write(text)
-    print(text)
     print(f"written to {os.path.relpath(path, ROOT)}; every run is in build/bench/raw.json", file=sys.stderr)
     return 1 if failed else 0
 

@@ -10,7 +10,8 @@ from rows import CONTESTANTS, FLAWS, ROWS
 HEADER = """# Measurements
 
 Written by `script/bench`; the command beside a row repeats it. Server and load generator are each bound to a
-core of their own and talk over loopback TCP; every figure is the median of {repeat} runs with a fresh server each.
+core of their own and talk over loopback TCP; every figure is the median of {repeat} runs with a fresh server each
+(history: one run on one store).
 CPU is the user and system time of all the server's threads, read once it has come to rest, divided by the
 deliveries. Carillon runs as users run it: a message is on disk before it is answered or delivered, and it goes
 into the history; nchan and nats-server keep nothing on disk here. The content has 128 bytes; what travels with
@@ -27,7 +28,8 @@ def machine(directory):
         model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "")
     kernel = ".".join(platform.release().split(".")[:2])
     lines = [f"- {cores} cores ({model}), Linux {kernel}", f"- data on {disk(directory)}"]
-    versions = ", ".join(filter(None, (version(package) for package in ("nginx", "libnginx-mod-nchan", "nats-server"))))
+    versions = ", ".join(filter(None, (version(package) for package in ("nginx", "libnginx-mod-nchan", "nats-server",
+                                                          "libsqlite3-0"))))
     if versions:
         lines.append(f"- {versions}")
     return "## Machine\n\n" + "\n".join(lines) + "\n"
@@ -163,6 +165,8 @@ def generator_command(contestant, arguments):
 
 
 def markdown(measured, commands, directory, repeat):
-    parts = [HEADER.format(repeat=repeat) + machine(directory), targets(measured), overview(measured)]
+    parts = [HEADER.format(repeat=repeat) + machine(directory)]
+    if measured:
+        parts += [targets(measured), overview(measured)]
     parts += [details(name, runs, commands[name]) for name, runs in measured.items()]
     return "\n".join(parts)

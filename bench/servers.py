@@ -39,6 +39,8 @@ class Server:
 
     protocol = ""
     process_children = 0  # how many worker processes it has
+    poll_seconds = 0.05  # between two looks at whether it is ready
+    ready_seconds = None  # from its start until it was
 
     def __init__(self, binary, directory, core):
         self.binary = binary
@@ -83,19 +85,20 @@ class Server:
         command = self.command()
         bounds = ["timeout", "--kill-after=10", str(LIFETIME_SECONDS)]
         pin = [] if self.core is None else ["taskset", "-c", str(self.core)]
+        started = time.monotonic()
         with open(self.path("log"), "w") as log:
             self.process = subprocess.Popen(bounds + pin + command, cwd=self.directory, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
-        until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until:
+        while time.monotonic() < started + START_SECONDS:
             if self.process.poll() is not None:
                 break
             try:
                 if len(self.pids()) == 1 + self.process_children and self.ready():
+                    self.ready_seconds = time.monotonic() - started
                     return
             except OSError:
                 pass
-            time.sleep(0.05)
+            time.sleep(self.poll_seconds)
         with open(self.path("log"), errors="replace") as log:
             raise StartFailed(f"{self.protocol} does not start: {log.read()[-500:].strip()}")
 
@@ -141,16 +144,21 @@ connects_per_second = 0
 [log]
 level = "warn"
 """)
-        return [self.binary, "serve", "--config", self.config, "--data", self.path("data")]
+        return [self.binary, "serve", "--config", self.config, "--data", self.data()]
+
+    def data(self):
+        return self.path("data")
 
     def ready(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ready", timeout=1) as answer:
             return answer.status == 200
 
     def environment(self):
-        command = [self.binary, "token", "--user", "bench", "--scope", "carillon/admin", "--config", self.config]
-        return {"CARILLON_TOKEN": subprocess.run(command, check=True, capture_output=True, text=True,
-                                                 timeout=30).stdout.strip()}
+        return {"CARILLON_TOKEN": self.token("bench", "--scope", "carillon/admin")}
+
+    def token(self, user, *scopes):
+        command = [self.binary, "token", "--user", user, *scopes, "--config", self.config]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
 
 
 class Nchan(Server):

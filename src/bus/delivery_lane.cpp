@@ -20,7 +20,7 @@ ports::DeliveryOutcome gone(const DeliveryLane::Frame& frame) {
 }  // namespace
 
 DeliveryLane::DeliveryLane(Limits limits, model::UserId user, model::ConnectionId connection)
-    : limits_(limits), user_(std::move(user)), connection_(std::move(connection)) {}
+    : limits_(limits), user_(ports::list_of(std::move(user))), connection_(std::move(connection)) {}
 
 DeliveryLane::Offered DeliveryLane::offer(Frame frame, std::size_t queued_bytes, base::Monotonic now,
                                           std::uint64_t random, Step& step) {
@@ -106,6 +106,7 @@ void DeliveryLane::flush(std::size_t& queued_bytes, base::Monotonic now, std::ui
     queued_bytes += frame.bytes;
     auto outcome = resolved(frame);
     outcome.delivered = 1;
+    outcome.users = user_;
     step.changes.push_back(std::move(outcome));
     step.send.push_back(std::move(frame));
     pop_front();
@@ -124,7 +125,7 @@ void DeliveryLane::start_failing(base::Monotonic now, std::uint64_t random, Step
 
 void DeliveryLane::give_up(Step& step) {
   auto outcome = resolved(frames_.front());
-  outcome.failed.push_back({user_, connection_, kBufferFull});
+  outcome.failed.push_back({user_ ? user_->front() : model::UserId(), connection_, kBufferFull});
   step.changes.push_back(std::move(outcome));
   pop_front();
   abandon(step.changes);

@@ -79,7 +79,7 @@ class DeliveryLane {
   void give_up(Step& step);
 
   Limits limits_;
-  model::UserId user_;
+  ports::UserListPtr user_;  ///< whose connection it is; null when that is not known
   model::ConnectionId connection_;
   std::deque<Frame> frames_;  ///< the failing one first, then the parked ones
   std::size_t parked_bytes_ = 0;

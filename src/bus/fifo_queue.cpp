@@ -104,6 +104,12 @@ std::optional<base::EpochMs> FifoQueue::oldest() const {
   return slots_[unsettled_.smallest_value()].enqueued_at;
 }
 
+std::optional<EntryState> FifoQueue::find(model::Position position) const {
+  const std::uint32_t* const slot = unsettled_.find(position);
+  if (!slot) return std::nullopt;
+  return EntryState{slots_[*slot].attempts, in_flight_.contains(position)};
+}
+
 std::vector<PeekedEntry> FifoQueue::peek(std::size_t limit) const {
   std::vector<PeekedEntry> found;
   if (limit == 0) return found;

@@ -19,4 +19,10 @@ struct PeekedEntry {
   base::EpochMs enqueued_at = 0;
 };
 
+/// One entry's state.
+struct EntryState {
+  int attempts = 0;  ///< made so far, the one under way included
+  bool in_flight = false;
+};
+
 }  // namespace carillon::bus

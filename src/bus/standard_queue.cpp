@@ -63,6 +63,13 @@ std::optional<base::EpochMs> StandardQueue::oldest() const {
   return unsettled_.smallest_value();
 }
 
+std::optional<EntryState> StandardQueue::find(model::Position position) const {
+  if (!unsettled_.find(position)) return std::nullopt;
+  const auto active = active_.find(position);
+  if (active == active_.end()) return EntryState{};
+  return EntryState{active->second.attempts, active->second.in_flight};
+}
+
 std::vector<PeekedEntry> StandardQueue::peek(std::size_t limit) const {
   std::vector<PeekedEntry> found;
   if (limit == 0) return found;

@@ -42,6 +42,8 @@ class StandardQueue {
   std::optional<base::EpochMs> oldest() const;
   /// The smallest unsettled position: everything before it is settled. Nothing when all is.
   std::optional<model::Position> low_watermark() const { return unsettled_.smallest(); }
+  /// Nothing when there is no such entry, or it is settled.
+  std::optional<EntryState> find(model::Position position) const;
   /// Oldest first.
   std::vector<PeekedEntry> peek(std::size_t limit) const;
   /// Removes what is not in flight and gives its positions, rising.

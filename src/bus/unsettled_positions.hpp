@@ -29,7 +29,7 @@ class UnsettledPositions {
 
   /// False when it is not there.
   bool remove(Position position) {
-    auto* entry = lookup(position);
+    auto* entry = lookup(entries_, position);
     if (!entry) return false;
     entry->first |= kRemoved;
     entry->second = Value();
@@ -39,8 +39,8 @@ class UnsettledPositions {
     return true;
   }
 
-  Value* find(Position position) {
-    auto* entry = lookup(position);
+  const Value* find(Position position) const {
+    const auto* entry = lookup(entries_, position);
     return entry ? &entry->second : nullptr;
   }
 
@@ -74,11 +74,12 @@ class UnsettledPositions {
   static Position place(Position position) { return position & ~kRemoved; }
   static bool removed(const Entry& entry) { return (entry.first & kRemoved) != 0; }
 
-  Entry* lookup(Position position) {
+  template <typename Entries>
+  static auto lookup(Entries& entries, Position position) -> decltype(&entries.front()) {
     auto at =
-        std::lower_bound(entries_.begin(), entries_.end(), position,
+        std::lower_bound(entries.begin(), entries.end(), position,
                          [](const Entry& entry, Position wanted) { return place(entry.first) < wanted; });
-    return at != entries_.end() && at->first == position ? &*at : nullptr;
+    return at != entries.end() && at->first == position ? &*at : nullptr;
   }
   void compact() {
     std::erase_if(entries_, [](const Entry& entry) { return removed(entry); });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "ports/http.hpp"
@@ -19,8 +20,11 @@ class ChatPermissionHandler {
   void grant(ports::HttpRequest request, ports::HttpResponder respond);
   void revoke(ports::HttpRequest request, ports::HttpResponder respond);
   void list(ports::HttpRequest request, ports::HttpResponder respond);
-  void list_of_user(ports::HttpRequest request, model::UserId user, ports::HttpResponder respond);
-  void list_of_target(ports::HttpRequest request, model::Target target, ports::HttpResponder respond);
+  void list_of_user(const ports::HttpRequest& request, model::UserId user, ports::HttpResponder respond);
+  void list_of_target(const ports::HttpRequest& request, model::Target target, ports::HttpResponder respond);
+  /// A page of a target's users, for somebody who may see it.
+  void show_target(model::Target target, std::optional<model::Target> after, std::size_t limit,
+                   ports::HttpResponder respond);
 
   ports::PermissionTable& table_;
 };

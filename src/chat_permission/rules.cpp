@@ -5,6 +5,10 @@ namespace carillon::chat_permission {
 namespace errors = model::errors;
 using model::Role;
 
+bool takes_owner(const Change& change) {
+  return change.current == Role::owner && change.wanted != Role::owner && !change.actor.is_admin;
+}
+
 model::Result<void> check_change(const Change& change) {
   const bool revokes = change.wanted == Role::none;
   const bool leaves = revokes && change.actor.user == change.user;
@@ -16,8 +20,7 @@ model::Result<void> check_change(const Change& change) {
       return model::fail(errors::kForbidden, "a role above your own cannot be changed");
   }
   if (revokes && change.current == Role::none) return model::fail(errors::kNotFound, "no such permission");
-  const bool takes_owner = change.current == Role::owner && change.wanted != Role::owner;
-  if (takes_owner && !change.another_owner && !change.actor.is_admin)
+  if (takes_owner(change) && !change.another_owner)
     return model::fail(errors::kConflict, "the last owner can neither be revoked, lowered nor leave");
   return {};
 }

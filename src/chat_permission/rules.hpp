@@ -12,8 +12,12 @@ struct Change {
   model::Role actor_role;     ///< the actor's own role there
   model::Role current;        ///< the entry's role now; none without an entry
   model::Role wanted;         ///< none to revoke
-  bool another_owner;         ///< somebody else than `user` is owner there
+  bool another_owner;         ///< somebody else than `user` is owner there; matters when it takes_owner()
 };
+
+/// Whether the change may be made only while there is another owner, which is costly to know: to be asked
+/// about once the rest allows the change.
+bool takes_owner(const Change& change);
 
 /// Pure. Errors: forbidden (the same for a target that exists and one that does not), not_found (nothing to
 /// revoke), conflict (the last owner).

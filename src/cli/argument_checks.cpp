@@ -1,6 +1,8 @@
 #include "cli/argument_checks.hpp"
 
 #include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "message_retrieval/sequence_list.hpp"
 #include "model/target.hpp"
 
 namespace carillon::cli {
@@ -32,6 +34,18 @@ bool is_entry_target(const std::string& text) {
 
 bool is_publish_target(const std::string& text) {
   return text == "all" || is_entry_target(text) || (text.starts_with("user:") && text.size() > 5);
+}
+
+bool is_time(const std::string& text) {
+  return base::parse_iso8601(text).has_value();
+}
+
+bool is_sequence_list(const std::string& text) {
+  return message_retrieval::parse_sequence_list(text).has_value();
+}
+
+bool is_message_id(const std::string& text) {
+  return base::MessageId::parse(text).has_value();
 }
 
 }  // namespace carillon::cli

@@ -19,4 +19,10 @@ bool is_entry_target(const std::string& text);
 /// The same, `user:ID` and `all`.
 bool is_publish_target(const std::string& text);
 
+/// RFC 3339, as `GET /messages` takes it.
+bool is_time(const std::string& text);
+/// `3,5-9`, as `GET /messages` takes it.
+bool is_sequence_list(const std::string& text);
+bool is_message_id(const std::string& text);
+
 }  // namespace carillon::cli

@@ -53,7 +53,10 @@ class Grammar {
   void add_permissions();
   void add_connections();
   void add_queues();
+  void add_messages();
+  void add_trace();
   void add_config();
+  void add_upkeep();
   void add_bench();
 
   void add_json(CLI::App* command, bool& json);
@@ -86,7 +89,10 @@ Grammar::Grammar(const Environment& environment) : environment_(environment) {
   add_permissions();
   add_connections();
   add_queues();
+  add_messages();
+  add_trace();
   add_config();
+  add_upkeep();
   add_bench();
 }
 
@@ -301,6 +307,51 @@ void Grammar::add_queues() {
   }
 }
 
+void Grammar::add_messages() {
+  CLI::App* command = add(&app_, "messages", "Show what was published and is kept, the newest at the bottom");
+  const auto options = std::make_shared<MessagesOptions>();
+  auto* target = command->add_option_group("target", "Whose history")->require_option(1);
+  auto* chat = target->add_option("--chat", options->chat, "A chat's")->type_name("ID");
+  target->add_option("--target", options->target, "user:ID, org:ID, hub:ID, project:ID, chat:ID or all")
+      ->type_name("CLASS:ID")
+      ->check(checked("user:ID, org:ID, hub:ID, project:ID, chat:ID or all", is_publish_target));
+  auto* limit = command->add_option("--limit", options->limit, "How many, from the newest on (50)")
+                    ->type_name("N")
+                    ->check(CLI::Range(1, 1000));
+  auto* all = command->add_flag("--all", options->all, "All there are")->excludes(limit);
+  auto* first = command->add_flag("--asc", options->oldest_first, "From the oldest on instead");
+  const auto time = checked("a time such as 2026-01-01T00:00:00Z", is_time);
+  auto* from = command->add_option("--from", options->from, "Published at this time or later")
+                   ->type_name("TIME")
+                   ->check(time);
+  auto* to = command->add_option("--to", options->to, "Published at this time or earlier")
+                 ->type_name("TIME")
+                 ->check(time);
+  auto* numbers = command->add_option("--sequences", options->sequences, "These sequence numbers of a chat")
+                      ->type_name("LIST")
+                      ->check(checked("at most 1000 numbers and ranges such as 3,5-9", is_sequence_list))
+                      ->needs(chat)
+                      ->excludes(limit);
+  auto* follow = command->add_flag("--follow", options->follow, "Go on with what comes, until interrupted");
+  for (CLI::Option* other : {all, first, from, to}) {
+    numbers->excludes(other);
+    follow->excludes(other);
+  }
+  follow->excludes(numbers);
+  add_client(command, options->client);
+  on(command, [options] { return *options; });
+}
+
+void Grammar::add_trace() {
+  CLI::App* command = add(&app_, "trace", "Where a message is, who got it, who did not and why");
+  const auto options = std::make_shared<TraceOptions>();
+  command->add_option("MESSAGE_ID", options->message_id, "The message")
+      ->required()
+      ->check(checked("a message id", is_message_id));
+  add_client(command, options->client);
+  on(command, [options] { return *options; });
+}
+
 void Grammar::add_config() {
   struct Flags {
     std::string file;
@@ -324,6 +375,36 @@ void Grammar::add_config() {
       return options;
     });
   }
+}
+
+void Grammar::add_upkeep() {
+  const auto directory = [](CLI::App* command, const char* flag, std::string& value,
+                            const char* description) {
+    command->add_option(flag, value, description)->required()->type_name("DIR");
+  };
+  CLI::App* command = add(&app_, "backup", "Back up a store, while its server runs or not");
+  const auto backup = std::make_shared<BackupOptions>();
+  directory(command, "--data", backup->data, "The data directory");
+  directory(command, "--out", backup->out, "Where the backups are; only what is new is copied");
+  command->add_option("--keep", backup->keep, "Remove older backups than the newest N (0: none)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1000000));
+  add_json(command, backup->json);
+  on(command, [backup] { return *backup; });
+
+  command = add(&app_, "restore", "Put a backup into an empty data directory");
+  const auto restore = std::make_shared<RestoreOptions>();
+  directory(command, "--in", restore->in, "Where the backups are");
+  directory(command, "--data", restore->data, "The data directory to be: absent or empty");
+  command->add_option("--backup", restore->backup, "Which one (the newest)")->type_name("ID");
+  add_json(command, restore->json);
+  on(command, [restore] { return *restore; });
+
+  command = add(&app_, "verify", "Read a whole store and say what is wrong with it");
+  const auto verify = std::make_shared<VerifyOptions>();
+  directory(command, "--data", verify->data, "The data directory");
+  add_json(command, verify->json);
+  on(command, [verify] { return *verify; });
 }
 
 void Grammar::add_bench() {

@@ -6,21 +6,27 @@
 #include <variant>
 #include <vector>
 
+#include "cli/backup.hpp"
 #include "cli/bench/bench.hpp"
 #include "cli/config.hpp"
 #include "cli/connections.hpp"
 #include "cli/listen.hpp"
+#include "cli/messages.hpp"
 #include "cli/permissions.hpp"
 #include "cli/publish.hpp"
 #include "cli/queues.hpp"
+#include "cli/restore.hpp"
 #include "cli/serve.hpp"
 #include "cli/token.hpp"
+#include "cli/trace.hpp"
+#include "cli/verify.hpp"
 
 namespace carillon::cli {
 
 /// What a command line asks for; the type says which command.
 using Command = std::variant<ServeOptions, TokenOptions, PublishOptions, ListenOptions, PermissionsOptions,
-                             ConnectionsOptions, QueuesOptions, ConfigOptions, bench::Options>;
+                             ConnectionsOptions, QueuesOptions, MessagesOptions, TraceOptions, ConfigOptions,
+                             BackupOptions, RestoreOptions, VerifyOptions, bench::Options>;
 
 /// There is nothing to run: help or version was asked for (status 0), or the usage was wrong (2).
 struct UsageExit {

@@ -1,48 +1,16 @@
 #include "cli/listen.hpp"
 
-#include <csignal>
-
 #include <boost/json/parse.hpp>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "base/bytes.hpp"
 #include "base/terminal.hpp"
+#include "cli/interrupts.hpp"
 
 namespace carillon::cli {
 namespace {
 
 constexpr const char* kSubprotocol = "carillon.v1";
 constexpr std::uint16_t kNormalClosure = 1000;
-
-/// SIGINT and SIGTERM as something to wait for beside a socket.
-class Interrupts {
- public:
-  Interrupts() {
-    std::signal(SIGPIPE, SIG_IGN);
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    fd_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-  }
-  ~Interrupts() { ::close(fd_); }
-  Interrupts(const Interrupts&) = delete;
-  Interrupts& operator=(const Interrupts&) = delete;
-
-  int fd() const { return fd_; }
-  /// Whether there were any; waiting goes on afterwards.
-  bool take() {
-    signalfd_siginfo info;
-    bool any = false;
-    while (::read(fd_, &info, sizeof(info)) > 0) any = true;
-    return any;
-  }
-
- private:
-  int fd_;
-};
 
 bool is_json(const std::string& text) {
   boost::system::error_code error;

@@ -4,6 +4,7 @@
 
 #include "base/bytes.hpp"
 #include "cli/command_line.hpp"
+#include "cli/message_printer.hpp"
 
 namespace carillon::cli {
 namespace {
@@ -18,7 +19,15 @@ struct Runner {
   int operator()(const PermissionsOptions& options) { return permissions(options, console); }
   int operator()(const ConnectionsOptions& options) { return connections(options, console); }
   int operator()(const QueuesOptions& options) { return queues(options, console); }
+  int operator()(MessagesOptions options) {
+    options.columns = terminal_columns();
+    return messages(options, console);
+  }
+  int operator()(const TraceOptions& options) { return trace(options, console); }
   int operator()(const ConfigOptions& options) { return config(options, console); }
+  int operator()(const BackupOptions& options) { return backup(options, console); }
+  int operator()(const RestoreOptions& options) { return restore(options, console); }
+  int operator()(const VerifyOptions& options) { return verify(options, console); }
   int operator()(const bench::Options& options) { return bench::run(options); }
 };
 

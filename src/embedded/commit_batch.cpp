@@ -26,6 +26,15 @@ void varint32(std::string& out, std::uint32_t value) {
 
 }  // namespace
 
+bool append_sequence_index_key(std::string& out, const model::Message& message) {
+  if (!message.sequence || !message.target.is_chat()) return false;
+  keys::sequence_index(out, message.target.id,
+                       message.client_sequence ? keys::kClientNumber : keys::kServerNumber);
+  base::append_big_endian(out, *message.sequence);
+  base::append_big_endian(out, message.position);
+  return true;
+}
+
 CommitBatch::CommitBatch() : bytes_(kHeader, '\0') {}
 
 void CommitBatch::clear() {
@@ -152,6 +161,33 @@ void CommitBatch::delete_dead_letter(std::string_view queue, model::Position pos
   erase(keys::kDeadLetters, letter_id(queue, id));
 }
 
+void CommitBatch::put_deliveries(std::uint64_t bucket, std::uint64_t flush, base::EpochMs now,
+                                 std::span<const DeliveryEntry> entries) {
+  key_.clear();
+  keys::deliveries(key_, bucket);
+  put_fragment(flush, now, entries);
+}
+
+void CommitBatch::put_deliveries(const model::MessageId& redriven, std::uint64_t flush, base::EpochMs now,
+                                 std::span<const DeliveryEntry> entries) {
+  key_.clear();
+  keys::redriven_deliveries(key_, redriven);
+  put_fragment(flush, now, entries);
+}
+
+void CommitBatch::put_fragment(std::uint64_t flush, base::EpochMs now,
+                               std::span<const DeliveryEntry> entries) {
+  base::append_big_endian(key_, flush);
+  value_.clear();
+  record::append_deliveries(value_, now, entries);
+  put(keys::kDeliveries, key_, value_);
+}
+
+void CommitBatch::set_delivery_flush(std::uint64_t flush) {
+  key_.assign(1, keys::kFlushTag);
+  put_number(keys::kDeliveries, flush);
+}
+
 void CommitBatch::store_messages(std::span<const model::MessagePtr> messages) {
   sorted_.clear();
   for (const model::MessagePtr& message : messages) {
@@ -178,12 +214,9 @@ void CommitBatch::store_content(const model::Message& message) {
   varint32(bytes_, static_cast<std::uint32_t>(record::message_size(message)));
   record::append_message(bytes_, message);
 
-  if (!message.sequence || !message.target.is_chat()) return;
   key_.clear();
-  keys::id(key_, message.target.id);
-  base::append_big_endian(key_, *message.sequence);
-  base::append_big_endian(key_, message.position);
-  put_number(keys::kSequenceIndex, static_cast<std::uint64_t>(message.published_at));
+  if (append_sequence_index_key(key_, message))
+    put_number(keys::kSequenceIndex, static_cast<std::uint64_t>(message.published_at));
 }
 
 void CommitBatch::trim_log(model::Position before) {

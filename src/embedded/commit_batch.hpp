@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "embedded/delivery_record.hpp"
 #include "model/message.hpp"
 #include "ports/message_bus.hpp"
 #include "ports/permission_table.hpp"
@@ -16,6 +17,10 @@ namespace carillon::embedded {
 
 /// SHA-256 over topic, sender and deduplication id (or content): exactly 32 bytes.
 inline constexpr std::size_t kDeduplicationKeyBytes = 32;
+
+/// Appends the key of the message's entry in the sequence index; false when it has none (no number, or no
+/// chat).
+bool append_sequence_index_key(std::string& out, const model::Message& message);
 
 /// Changes that become durable together or not at all. Built by one thread, then handed to the CommitWriter
 /// (or, for history, to Store::write_unsynced). Holds RocksDB's write batch as the bytes that also go into
@@ -46,6 +51,16 @@ class CommitBatch {
   void put_dead_letter(std::string_view queue, const ports::QueuedMessage& letter);
   void delete_dead_letter(std::string_view queue, model::Position position, const model::MessageId& id);
 
+  /// What flush number `flush` of DeliveryResults knows of messages at the positions of a bucket (whose
+  /// number is position / keys::kBucketPositions), or of a message's copies from dead letter queues. `flush`
+  /// is 1 or more; writing one again replaces it.
+  void put_deliveries(std::uint64_t bucket, std::uint64_t flush, base::EpochMs now,
+                      std::span<const DeliveryEntry> entries);
+  void put_deliveries(const model::MessageId& redriven, std::uint64_t flush, base::EpochMs now,
+                      std::span<const DeliveryEntry> entries);
+  /// The newest flush, so that the next one after a restart has another number.
+  void set_delivery_flush(std::uint64_t flush);
+
   /// The messages into the message table, the sequence index and the id index. Repeating it changes nothing.
   /// Cheapest for some hundred at once.
   void store_messages(std::span<const model::MessagePtr> messages);
@@ -74,6 +89,8 @@ class CommitBatch {
   const std::string& queued(char tag, std::string_view queue, model::Position position);
   const std::string& letter_id(std::string_view queue, const model::MessageId& id);
   void store_content(const model::Message& message);
+  /// Under the key in `key_`, to which the flush is added.
+  void put_fragment(std::uint64_t flush, base::EpochMs now, std::span<const DeliveryEntry> entries);
   void finish();
 
   std::string bytes_;

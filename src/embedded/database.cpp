@@ -121,11 +121,12 @@ Error Database::error(const rocksdb::Status& status) const {
 
 Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& directory,
                                                  const StoreOptions& options,
-                                                 std::shared_ptr<RetentionInForce> retention, bool create) {
+                                                 std::shared_ptr<RetentionInForce> retention,
+                                                 Opening opening) {
   std::unique_ptr<Database> database(new Database(directory));
   rocksdb::DBOptions db_options = database_options(options);
-  db_options.create_if_missing = create;
-  db_options.create_missing_column_families = create;
+  db_options.create_if_missing = opening == Opening::create;
+  db_options.create_missing_column_families = opening != Opening::existing;
   std::shared_ptr<rocksdb::Logger> file_log;
   rocksdb::Status status = rocksdb::CreateLoggerFromOptions(directory.string(), db_options, &file_log);
   if (!status.ok()) return std::unexpected(database->error(status));
@@ -170,9 +171,21 @@ std::unique_ptr<rocksdb::Iterator> Database::iterate(keys::ColumnFamily family, 
 }
 
 Result<void> Database::verify_files(std::uint64_t history_bytes) const {
+  Result<void> first;
+  check_files(history_bytes, [&](const Result<void>& outcome, std::uint64_t) {
+    first = outcome;
+    return first.has_value();
+  });
+  return first;
+}
+
+void Database::check_files(std::uint64_t history_bytes,
+                           const std::function<bool(const Result<void>&, std::uint64_t)>& each) const {
   // A compaction meanwhile may replace files, but leaves them where they are until this is over.
-  if (const rocksdb::Status held = db_->DisableFileDeletions(); !held.ok())
-    return std::unexpected(error(held));
+  if (const rocksdb::Status held = db_->DisableFileDeletions(); !held.ok()) {
+    each(std::unexpected(error(held)), 0);
+    return;
+  }
   const std::unique_ptr<rocksdb::DB, void (*)(rocksdb::DB*)> release(
       db_, [](rocksdb::DB* db) { db->EnableFileDeletions(/*force=*/false); });
   std::vector<rocksdb::LiveFileMetaData> files;
@@ -195,11 +208,12 @@ Result<void> Database::verify_files(std::uint64_t history_bytes) const {
     const std::string path = (directory_ / std::filesystem::path(file.name).relative_path()).string();
     const rocksdb::Status status = rocksdb::VerifySstFileChecksum(options_, rocksdb::EnvOptions(options_),
                                                                   read, path, file.largest_seqno);
+    Result<void> outcome;
     if (!status.ok())
-      return fail(status.IsCorruption() ? kStoreCorrupt : errors::kUnavailable,
-                  corruption_text(directory_, path, status.ToString()));
+      outcome = fail(status.IsCorruption() ? kStoreCorrupt : errors::kUnavailable,
+                     corruption_text(directory_, path, status.ToString()));
+    if (!each(outcome, file.size)) return;
   }
-  return {};
 }
 
 }  // namespace carillon::embedded

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -14,16 +15,21 @@ namespace carillon::embedded {
 
 class TableLog;
 
+enum class Opening {
+  existing,  ///< with every column family that this program knows
+  create,    ///< makes the database
+  upgrade,   ///< makes the column families that are missing
+};
+
 /// The open RocksDB database with its column families in the order of keys::ColumnFamily. Included by the
 /// sources of this room only.
 class Database {
  public:
-  /// Opens what is in `directory`; `create` makes it. Errors: store_corrupt, unavailable, with texts that
-  /// name the file.
+  /// Opens what is in `directory`. Errors: store_corrupt, unavailable, with texts that name the file.
   static base::Result<std::unique_ptr<Database>> open(const std::filesystem::path& directory,
                                                       const StoreOptions& options,
                                                       std::shared_ptr<RetentionInForce> retention,
-                                                      bool create);
+                                                      Opening opening);
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
   ~Database();
@@ -40,6 +46,9 @@ class Database {
   /// Checks files block by block: all of the column families that publishing needs, and of history the newest
   /// up to `history_bytes`.
   base::Result<void> verify_files(std::uint64_t history_bytes) const;
+  /// The same; `each` gets what was found of a file and its size, and ends it by returning false.
+  void check_files(std::uint64_t history_bytes,
+                   const std::function<bool(const base::Result<void>&, std::uint64_t bytes)>& each) const;
 
   /// What RocksDB said, as an error: corruption names the file and the way out.
   base::Error error(const rocksdb::Status& status) const;

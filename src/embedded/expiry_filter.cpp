@@ -1,5 +1,6 @@
 #include "embedded/expiry_filter.hpp"
 
+#include "embedded/delivery_record.hpp"
 #include "embedded/record.hpp"
 
 namespace carillon::embedded {
@@ -33,6 +34,12 @@ bool expired(keys::ColumnFamily family, std::string_view key, std::string_view v
       return place &&
              retention.expired(place->target.target_class, place->target.id, place->published_at, now);
     }
+    case keys::kDeliveries: {
+      // The number of the newest flush stays.
+      const auto written_at = record::deliveries_written_at(value);
+      return !key.starts_with(keys::kFlushTag) && written_at &&
+             now - *written_at >= retention.longest().count();
+    }
     default:
       return false;
   }
@@ -61,6 +68,10 @@ class ExpiryFilterFactory : public rocksdb::CompactionFilterFactory {
                       std::shared_ptr<RetentionInForce> retention)
       : family_(family), clock_(std::move(clock)), retention_(std::move(retention)) {}
   const char* Name() const override { return "carillon.expiry"; }
+  bool ShouldFilterTableFileCreation(rocksdb::TableFileCreationReason reason) const override {
+    return reason == rocksdb::TableFileCreationReason::kCompaction ||
+           reason == rocksdb::TableFileCreationReason::kFlush;
+  }
   std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(
       const rocksdb::CompactionFilter::Context&) override {
     return std::make_unique<ExpiryFilter>(family_, retention_->get(), clock_());

@@ -35,7 +35,7 @@ base::Result<void> sync_directory(const std::filesystem::path& directory) {
   return {};
 }
 
-base::Result<void> check_format(const std::filesystem::path& data_directory) {
+base::Result<unsigned> read_format(const std::filesystem::path& data_directory) {
   const std::filesystem::path path = data_directory / "format";
   std::ifstream in(path);
   std::string line;
@@ -60,19 +60,23 @@ base::Result<void> check_format(const std::filesystem::path& data_directory) {
                             "changed. Run the newer carillon that wrote it, or restore a backup made by this "
                             "version into an empty data directory (carillon restore).",
                             data_directory.string(), version, kFormatVersion));
-  return {};
+  return version;
+}
+
+base::Result<void> replace_file(const std::filesystem::path& path, std::string_view text) {
+  const std::filesystem::path unfinished = path.string() + ".new";
+  const int file = ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (file < 0) return system_failure("create", unfinished);
+  const bool written =
+      ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0;
+  ::close(file);
+  if (!written) return system_failure("write", unfinished);
+  if (::rename(unfinished.c_str(), path.c_str()) != 0) return system_failure("replace", path);
+  return sync_directory(path.parent_path());
 }
 
 base::Result<void> write_format(const std::filesystem::path& data_directory) {
-  const std::filesystem::path path = data_directory / "format";
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return system_failure("create", path);
-  const std::string line = fmt::format("{}{}\n", kPrefix, kFormatVersion);
-  const bool written =
-      ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file) == 0;
-  ::close(file);
-  if (!written) return system_failure("write", path);
-  return sync_directory(data_directory);
+  return replace_file(data_directory / "format", fmt::format("{}{}\n", kPrefix, kFormatVersion));
 }
 
 }  // namespace carillon::embedded

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
+#include "base/ids.hpp"
 #include "model/target.hpp"
 
 /// Where everything lies: column families and their keys (docs/storage-format.md). Numbers are big-endian, so
@@ -28,8 +29,9 @@ enum ColumnFamily : std::uint32_t {
   kPermissionsByTarget = 8,
   kSequences = 9,
   kDeduplication = 10,
+  kDeliveries = 11,  ///< since format 2
 };
-inline constexpr std::array<std::string_view, 11> kColumnFamilyNames{"default",
+inline constexpr std::array<std::string_view, 12> kColumnFamilyNames{"default",
                                                                      "log",
                                                                      "cursors",
                                                                      "dead_letters",
@@ -39,15 +41,29 @@ inline constexpr std::array<std::string_view, 11> kColumnFamilyNames{"default",
                                                                      "permissions_by_user",
                                                                      "permissions_by_target",
                                                                      "sequences",
-                                                                     "deduplication"};
+                                                                     "deduplication",
+                                                                     "deliveries"};
 
 inline constexpr std::string_view kEpochKey = "epoch";
+inline constexpr std::string_view kTokenSecretKey = "token_secret";  ///< since format 2
+/// For every target the shortest retention that was ever in force: what may be gone; since format 2.
+inline constexpr std::string_view kRetentionKey = "retention";
 
 // First byte of keys where one column family holds two kinds.
 inline constexpr char kCursorTag = 'c';
 inline constexpr char kSettledTag = 's';
 inline constexpr char kLetterTag = 'l';
 inline constexpr char kLetterIdTag = 'i';
+inline constexpr char kBucketTag = 'b';
+inline constexpr char kRedrivenTag = 'r';
+inline constexpr char kFlushTag = 'f';
+
+/// What became of messages lies together for this many positions.
+inline constexpr std::uint64_t kBucketPositions = 1024;
+
+/// Whose number it is: the chat's own numbers lie together, in front of those that publishers gave.
+inline constexpr char kServerNumber = 1;
+inline constexpr char kClientNumber = 2;
 
 inline void id(std::string& out, std::string_view id) {
   assert(id.find('\0') == std::string_view::npos);
@@ -63,6 +79,21 @@ inline void permission_by_user(std::string& out, std::string_view user, const mo
   id(out, user);
   id(out, target.id);
   out += static_cast<char>(target.target_class);
+}
+/// Where the sequence index of a chat begins for one source; number and position follow.
+inline void sequence_index(std::string& out, std::string_view chat_id, char source) {
+  id(out, chat_id);
+  out += source;
+}
+/// Where the deliveries of a bucket of positions begin, and those of a redriven message: the number of the
+/// flush follows.
+inline void deliveries(std::string& out, std::uint64_t bucket) {
+  out += kBucketTag;
+  base::append_big_endian(out, bucket);
+}
+inline void redriven_deliveries(std::string& out, const base::MessageId& id) {
+  out += kRedrivenTag;
+  out += id.view();
 }
 inline void tagged(std::string& out, char tag, std::string_view queue) {
   out += tag;

@@ -368,7 +368,7 @@ void LocalBus::on_store_reopened(std::uint64_t generation) {
                             {{"reason", end.error().details()}});
   const model::Position handed_on = last_position_;
   generation_ = generation;
-  last_position_ = std::max(end->position, last_position_);
+  last_position_ = std::max(end->position, last_position_.load());
   last_timestamp_ = std::max(end->published_at, last_timestamp_);
   sequences_.rollback();
   permissions_.forget();

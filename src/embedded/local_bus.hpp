@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,7 +24,7 @@ namespace carillon::embedded {
 
 /// Topics in one process: decides publications and other durable changes in batches, makes each batch
 /// durable with one sync while the next one gathers (group commit), then answers and hands the messages on.
-/// publish() may be called from any thread; everything else is for the bus loop only.
+/// publish() and last_position() may be called from any thread; everything else is for the bus loop only.
 class LocalBus final : public ports::MessageBus {
  public:
   /// A durable change other than a publication. `decide` adds to the batch, or answers its caller itself and
@@ -57,6 +58,7 @@ class LocalBus final : public ports::MessageBus {
   void submit(Change change);
   /// For use in Change::decide: the message takes the next position of this batch and is handed on with it.
   model::MessagePtr append(model::Message message, CommitBatch& batch);
+  /// Of the newest durable message: it stands here before anybody is answered for it. Any thread.
   model::Position last_position() const { return last_position_; }
   bool store_usable() const { return store_usable_; }
   /// New limits for the rate limiter, after a re-read configuration.
@@ -130,8 +132,8 @@ class LocalBus final : public ports::MessageBus {
   std::vector<Change> staged_changes_;
   std::uint64_t generation_;
 
-  model::Position last_position_;  ///< durable
-  model::Position next_position_;  ///< of the batch under way
+  std::atomic<model::Position> last_position_;  ///< durable
+  model::Position next_position_;               ///< of the batch under way
   base::EpochMs last_timestamp_;
   std::unique_ptr<CommitWriter> writer_;
 };

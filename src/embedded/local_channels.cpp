@@ -17,8 +17,14 @@ constexpr std::size_t kMaxAnswerBytes = 65536;
 }  // namespace
 
 LocalChannels::LocalChannels(base::EventLoop& loop, const bus::Settings& settings, const bus::Topics& topics,
-                             const Store& store, LocalDeadLetters& dead_letters, ports::HttpClient& http)
-    : loop_(loop), store_(store), dead_letters_(dead_letters), http_(http), random_(std::random_device()()) {
+                             const Store& store, LocalDeadLetters& dead_letters, DeliveryResults& results,
+                             ports::HttpClient& http)
+    : loop_(loop),
+      store_(store),
+      dead_letters_(dead_letters),
+      results_(results),
+      http_(http),
+      random_(std::random_device()()) {
   const bus::RetryPolicy retry{settings.max_attempts, settings.retry_base};
   for (const bus::QueueDefinition& each : topics.queues()) {
     auto& consumer = consumers_.emplace_back();
@@ -91,20 +97,21 @@ void LocalChannels::send(QueueIndex index, Consumer& consumer, const bus::TakenE
   model::append_event(request.body, **message, now);
   request.headers = outbound::webhook_headers(consumer.key, (*message)->id.str(), now, request.body);
   request.headers.emplace_back("content-type", "application/json");
-  http_.send(std::move(request),
-             [this, index, position = entry.position](Result<ports::OutboundResponse> answer) {
-               loop_.post([this, index, position, answer = std::move(answer)]() mutable {
-                 on_answer(index, position, std::move(answer));
-               });
-             });
+  http_.send(std::move(request), [this, index, message = *message](Result<ports::OutboundResponse> answer) {
+    loop_.post([this, index, message, answer = std::move(answer)]() mutable {
+      on_answer(index, *message, std::move(answer));
+    });
+  });
 }
 
-void LocalChannels::on_answer(QueueIndex index, Position position, Result<ports::OutboundResponse> answer) {
-  if (!answer) return on_failure(index, position, answer.error().details());
+void LocalChannels::on_answer(QueueIndex index, const model::Message& message,
+                              Result<ports::OutboundResponse> answer) {
+  if (!answer) return on_failure(index, message.position, answer.error().details());
   if (answer->status < 200 || answer->status > 299)
-    return on_failure(index, position, "status " + std::to_string(answer->status));
+    return on_failure(index, message.position, "status " + std::to_string(answer->status));
   Consumer& consumer = *consumers_[index];
-  std::visit([&](auto& queue) { queue.settle(position); }, consumer.queue);
+  if (std::visit([&](auto& queue) { return queue.settle(message.position); }, consumer.queue))
+    results_.add(message, 1, 0, nullptr);
   pump(index, consumer);
 }
 
@@ -156,6 +163,10 @@ std::optional<base::EpochMs> LocalChannels::oldest(QueueIndex queue) const {
 
 std::optional<Position> LocalChannels::low_watermark(QueueIndex queue) const {
   return std::visit([](const auto& each) { return each.low_watermark(); }, consumers_[queue]->queue);
+}
+
+std::optional<bus::EntryState> LocalChannels::find(QueueIndex queue, Position position) const {
+  return std::visit([&](const auto& each) { return each.find(position); }, consumers_[queue]->queue);
 }
 
 std::vector<bus::PeekedEntry> LocalChannels::peek(QueueIndex queue, std::size_t limit) const {

@@ -12,6 +12,7 @@
 #include "bus/settings.hpp"
 #include "bus/standard_queue.hpp"
 #include "bus/topic.hpp"
+#include "embedded/delivery_results.hpp"
 #include "embedded/local_dead_letters.hpp"
 #include "embedded/store.hpp"
 #include "ports/http_client.hpp"
@@ -23,7 +24,8 @@ namespace carillon::embedded {
 class LocalChannels {
  public:
   LocalChannels(base::EventLoop& loop, const bus::Settings& settings, const bus::Topics& topics,
-                const Store& store, LocalDeadLetters& dead_letters, ports::HttpClient& http);
+                const Store& store, LocalDeadLetters& dead_letters, DeliveryResults& results,
+                ports::HttpClient& http);
 
   bool owns(bus::QueueIndex queue) const { return queue < consumers_.size() && consumers_[queue]; }
   void enqueue(bus::QueueIndex queue, const model::Message& message);
@@ -34,6 +36,8 @@ class LocalChannels {
   std::size_t in_flight(bus::QueueIndex queue) const;
   std::optional<base::EpochMs> oldest(bus::QueueIndex queue) const;
   std::optional<model::Position> low_watermark(bus::QueueIndex queue) const;
+  /// Nothing when the queue has no such message, or it is settled.
+  std::optional<bus::EntryState> find(bus::QueueIndex queue, model::Position position) const;
   std::vector<bus::PeekedEntry> peek(bus::QueueIndex queue, std::size_t limit) const;
   /// What waits, removed from memory; to be marked settled by the caller.
   std::vector<model::Position> purge(bus::QueueIndex queue);
@@ -48,7 +52,7 @@ class LocalChannels {
   };
   void pump(bus::QueueIndex index, Consumer& consumer);
   void send(bus::QueueIndex index, Consumer& consumer, const bus::TakenEntry& entry);
-  void on_answer(bus::QueueIndex index, model::Position position,
+  void on_answer(bus::QueueIndex index, const model::Message& message,
                  base::Result<ports::OutboundResponse> answer);
   void on_failure(bus::QueueIndex index, model::Position position, std::string reason);
   void bury(bus::QueueIndex index, model::Position position, int attempts, std::string reason);
@@ -57,6 +61,7 @@ class LocalChannels {
   base::EventLoop& loop_;
   const Store& store_;
   LocalDeadLetters& dead_letters_;
+  DeliveryResults& results_;
   ports::HttpClient& http_;
   std::mt19937_64 random_;
   std::vector<std::unique_ptr<Consumer>> consumers_;  ///< by queue; null for other consumers' queues

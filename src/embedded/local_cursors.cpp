@@ -14,11 +14,12 @@ constexpr Position kLeastTrim = 10'000;
 
 }  // namespace
 
-LocalCursors::LocalCursors(const bus::Topics& topics, Store& store, LocalBus& bus,
+LocalCursors::LocalCursors(const bus::Topics& topics, Store& store, LocalBus& bus, DeliveryResults& results,
                            std::function<Position(QueueIndex)> settled_up_to)
     : topics_(topics),
       store_(store),
       bus_(bus),
+      results_(results),
       settled_up_to_(std::move(settled_up_to)),
       persisted_(topics.queues().size()) {}
 
@@ -32,6 +33,9 @@ Result<void> LocalCursors::load(Position end) {
     persisted_[queue] = found == known->end() ? end : found->position;
     if (found == known->end()) batch.set_cursor(name, end);
   }
+  const auto oldest = store_.read_log(0, 1, 1);
+  if (!oldest) return std::unexpected(oldest.error());
+  if (!oldest->empty()) trimmed_ = oldest->front()->position;
   if (batch.empty()) return {};
   return store_.write_synced(batch, store_.generation());
 }
@@ -50,7 +54,7 @@ void LocalCursors::persist(std::move_only_function<void()> done) {
     if (queue != bus::kMessageStorageQueue && position > persisted_[queue])
       moved.emplace_back(queue, position);
   }
-  if (moved.empty()) return done();
+  if (moved.empty() && results_.empty()) return done();
   LocalBus::Change change;
   change.decide = [this, moved](CommitBatch& batch) {
     for (const auto& [queue, position] : moved) {
@@ -60,9 +64,11 @@ void LocalCursors::persist(std::move_only_function<void()> done) {
         for (const Position mark : *marks)
           if (mark <= position) batch.unmark_settled(name, mark);
     }
+    results_.stage(batch, base::now_ms());
     return true;
   };
   change.done = [this, moved, done = std::move(done)](Result<void> durable) mutable {
+    results_.written(durable.has_value());
     if (durable)
       for (const auto& [queue, position] : moved) persisted_[queue] = std::max(persisted_[queue], position);
     done();
@@ -70,9 +76,9 @@ void LocalCursors::persist(std::move_only_function<void()> done) {
   bus_.submit(std::move(change));
 }
 
-void LocalCursors::trim(std::move_only_function<void(Position)> reclaim) {
+void LocalCursors::trim(bool all, std::move_only_function<void(Position)> reclaim) {
   const Position before = std::min(smallest() + 1, bus_.last_position());
-  if (before < trimmed_ + kLeastTrim) return;
+  if (before < trimmed_ + (all ? 1 : kLeastTrim)) return;
   LocalBus::Change change;
   change.decide = [before](CommitBatch& batch) {
     batch.trim_log(before);

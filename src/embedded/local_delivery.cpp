@@ -13,10 +13,11 @@ constexpr std::uint32_t kLinesPerSecond = 20;
 }  // namespace
 
 LocalDelivery::LocalDelivery(base::EventLoop& loop, std::size_t queues, LocalConnections& connections,
-                             LocalDeadLetters& dead_letters, ports::ConnectionGateway& gateway,
-                             int max_attempts)
+                             LocalDeadLetters& dead_letters, DeliveryResults& results,
+                             ports::ConnectionGateway& gateway, int max_attempts)
     : connections_(connections),
       dead_letters_(dead_letters),
+      results_(results),
       gateway_(gateway),
       max_attempts_(max_attempts),
       processor_(queues, gateway.loop_count()),
@@ -42,6 +43,7 @@ void LocalDelivery::dispatch(std::vector<processor::QueuedItem> items) {
 void LocalDelivery::settle(std::vector<SettledDelivery> settled) {
   for (SettledDelivery& each : settled) {
     log_result(each);
+    results_.add(*each.message, each.delivered, each.gone, std::move(each.users));
     if (!each.is_dead_letter() || each.queue == bus::kNoQueue) continue;
     ports::QueuedMessage letter{each.message, max_attempts_, base::now_ms(), std::move(each.failed), {}};
     letter.reason = letter.failed.front().reason;

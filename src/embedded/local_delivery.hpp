@@ -4,6 +4,7 @@
 
 #include "base/event_loop.hpp"
 #include "base/log_sampler.hpp"
+#include "embedded/delivery_results.hpp"
 #include "embedded/local_connections.hpp"
 #include "embedded/local_dead_letters.hpp"
 #include "ports/connection_gateway.hpp"
@@ -24,7 +25,8 @@ struct DeliveryCounts {
 class LocalDelivery {
  public:
   LocalDelivery(base::EventLoop& loop, std::size_t queues, LocalConnections& connections,
-                LocalDeadLetters& dead_letters, ports::ConnectionGateway& gateway, int max_attempts);
+                LocalDeadLetters& dead_letters, DeliveryResults& results, ports::ConnectionGateway& gateway,
+                int max_attempts);
 
   void dispatch(std::vector<processor::QueuedItem> items);
   /// Logs how many per-message lines were held back. Once a second.
@@ -38,6 +40,7 @@ class LocalDelivery {
 
   LocalConnections& connections_;
   LocalDeadLetters& dead_letters_;
+  DeliveryResults& results_;
   ports::ConnectionGateway& gateway_;
   int max_attempts_;
   processor::Processor processor_;

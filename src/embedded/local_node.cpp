@@ -6,6 +6,7 @@
 
 #include "base/event_loop.hpp"
 #include "base/log.hpp"
+#include "embedded/delivery_results.hpp"
 #include "embedded/disk_space.hpp"
 #include "embedded/local_bus.hpp"
 #include "embedded/local_channels.hpp"
@@ -13,10 +14,13 @@
 #include "embedded/local_cursors.hpp"
 #include "embedded/local_dead_letters.hpp"
 #include "embedded/local_delivery.hpp"
+#include "embedded/local_history.hpp"
 #include "embedded/local_permission_table.hpp"
 #include "embedded/local_permissions.hpp"
 #include "embedded/local_queues.hpp"
+#include "embedded/local_trace.hpp"
 #include "embedded/message_table.hpp"
+#include "embedded/node_upkeep.hpp"
 #include "embedded/store.hpp"
 #include "message_storage/message_storage.hpp"
 
@@ -73,6 +77,7 @@ class LocalNode::Core {
   LocalConnections connections_;
   LocalBus bus_;
   LocalDeadLetters dead_letters_;
+  DeliveryResults results_;
   LocalDelivery delivery_;
   LocalChannels channels_;
   MessageTable table_;
@@ -80,7 +85,10 @@ class LocalNode::Core {
   message_storage::MessageStorage storage_;
   LocalQueues queues_;
   LocalCursors cursors_;
+  LocalTrace trace_;
+  LocalHistory history_;
   LocalPermissionTable permission_table_;
+  NodeUpkeep upkeep_;
   DiskSpaceGuard disk_guard_;
   std::atomic<bool> disk_open_{true};
   std::atomic<bool> store_usable_{true};
@@ -100,9 +108,12 @@ LocalNode::Core::Core(NodeSettings settings, std::unique_ptr<Store> store, bus::
       connections_(loop_, settings_.bus, permissions_, gateway),
       bus_(loop_, settings_.bus, *store_, topics_, permissions_, connections_, end, neighbours()),
       dead_letters_(settings_.bus, topics_, *store_, bus_),
-      delivery_(loop_, topics_.queues().size(), connections_, dead_letters_, gateway,
+      results_([this] {
+        if (bus_.store_usable()) cursors_.persist();
+      }),
+      delivery_(loop_, topics_.queues().size(), connections_, dead_letters_, results_, gateway,
                 settings_.bus.max_attempts),
-      channels_(loop_, settings_.bus, topics_, *store_, dead_letters_, http),
+      channels_(loop_, settings_.bus, topics_, *store_, dead_letters_, results_, http),
       table_(*store_),
       log_(*store_),
       storage_(table_, log_,
@@ -110,8 +121,16 @@ LocalNode::Core::Core(NodeSettings settings, std::unique_ptr<Store> store, bus::
                  bury_unstorable(std::move(letter), std::move(done));
                }),
       queues_(loop_, topics_, *store_, bus_, delivery_, channels_, dead_letters_, storage_),
-      cursors_(topics_, *store_, bus_, [this](QueueIndex queue) { return queues_.settled_up_to(queue); }),
+      cursors_(topics_, *store_, bus_, results_,
+               [this](QueueIndex queue) { return queues_.settled_up_to(queue); }),
+      trace_(loop_, topics_, *store_, delivery_, channels_, results_, storage_),
+      history_(
+          *store_, storage_, [this] { return bus_.last_position(); },
+          [this](MessagePtr message, ports::Completion<ports::MessageTrace> done) {
+            trace_.describe(std::move(message), std::move(done));
+          }),
       permission_table_(loop_, *store_, bus_, permissions_, connections_),
+      upkeep_(*store_),
       disk_guard_(settings_.disk_reserve_bytes) {}
 
 LocalBus::Neighbours LocalNode::Core::neighbours() {
@@ -137,6 +156,9 @@ Result<void> LocalNode::Core::start(LogEnd end) {
   if (auto space = probe_disk_space(settings_.directory)) disk_open_ = disk_guard_.admit(*space);
   if (auto loaded = dead_letters_.load(); !loaded) return loaded;
   if (auto loaded = cursors_.load(end.position); !loaded) return loaded;
+  const auto last_flush = store_->last_delivery_flush();
+  if (!last_flush) return std::unexpected(last_flush.error());
+  results_.start_after(*last_flush);
   maintenance_.start();
   loop_.start();
   storage_.start(end.position);
@@ -149,6 +171,7 @@ Result<void> LocalNode::Core::start(LogEnd end) {
     tick();
   });
   maintenance_.post([this] { probe_disk(); });
+  upkeep_.start();
   return replayed.get_future().get();
 }
 
@@ -183,6 +206,7 @@ void LocalNode::Core::hand_on(std::vector<std::pair<MessagePtr, QueueMask>> mess
   for_sockets.reserve(messages.size());
   for_storage.reserve(to_storage ? messages.size() : 0);
   for (auto& [message, queues] : messages) {
+    if (message->redrive) trace_.remember_copy(*message);
     bus::for_each_queue(queues, [&](QueueIndex queue) {
       if (queue == bus::kWebSocketFifoQueue || queue == bus::kWebSocketStandardQueue)
         for_sockets.push_back({queue, message});
@@ -246,8 +270,10 @@ void LocalNode::Core::tick() {
     cursors_.persist();
     if (++ticks_ % kTicksPerSweep == 0) {
       dead_letters_.sweep(base::now_ms());
-      cursors_.trim(
-          [this](Position before) { maintenance_.post([this, before] { store_->reclaim_log(before); }); });
+      trace_.forget_settled_copies();
+      cursors_.trim(upkeep_.trim_due(), [this](Position before) {
+        maintenance_.post([this, before] { store_->reclaim_log(before); });
+      });
     }
   }
   timer_.expires_after(kTick);
@@ -308,6 +334,8 @@ void LocalNode::Core::stop() {
 }
 
 void LocalNode::Core::end_threads() {
+  history_.stop();
+  upkeep_.stop();
   storage_.stop();
   maintenance_.stop();
   loop_.stop();
@@ -342,6 +370,12 @@ ports::PermissionTable& LocalNode::permissions() {
 }
 ports::QueueAdmin& LocalNode::queues() {
   return core_->queues_;
+}
+ports::MessageHistory& LocalNode::history() {
+  return core_->history_;
+}
+LocalTrace& LocalNode::trace() {
+  return core_->trace_;
 }
 const std::string& LocalNode::store_epoch() const {
   return core_->store_->epoch();

@@ -12,10 +12,13 @@
 #include "ports/connection_gateway.hpp"
 #include "ports/http_client.hpp"
 #include "ports/message_bus.hpp"
+#include "ports/message_history.hpp"
 #include "ports/permission_table.hpp"
 #include "ports/queue_admin.hpp"
 
 namespace carillon::embedded {
+
+class LocalTrace;
 
 struct NodeSettings {
   bus::Settings bus;
@@ -40,6 +43,9 @@ class LocalNode {
   ports::ConnectionDirectory& directory();
   ports::PermissionTable& permissions();
   ports::QueueAdmin& queues();
+  ports::MessageHistory& history();
+  /// What became of messages.
+  LocalTrace& trace();
   const std::string& store_epoch() const;
 
   /// Why the node cannot serve now; empty when it can. Any thread.

@@ -41,13 +41,16 @@ void LocalPermissionTable::grant(model::IdentityPtr actor, UserId user, Target t
     change.decide = [this, call, role](CommitBatch& batch) {
       auto staged =
           permissions_.stage_grant(*call->actor, call->user, call->target, role, base::now_ms(), batch);
-      if (!staged) return call->done(std::unexpected(staged.error())), false;
+      if (!staged) {
+        audit_refusal(*call->actor, call->user, call->target, staged.error());
+        return call->done(std::unexpected(staged.error())), false;
+      }
       call->result = std::move(*staged);
       return true;
     };
     change.done = [this, call](Result<void> durable) {
       if (!durable) return call->done(std::unexpected(durable.error()));
-      connections_.granted(call->user, call->target);
+      if (call->result->created) connections_.granted(call->user, call->target);
       audit("permission_granted", *call->actor, call->result->permission);
       call->done(std::move(*call->result));
     };
@@ -64,7 +67,10 @@ void LocalPermissionTable::revoke(model::IdentityPtr actor, UserId user, Target 
     LocalBus::Change change;
     change.decide = [this, call](CommitBatch& batch) {
       auto staged = permissions_.stage_revoke(*call->actor, call->user, call->target, batch);
-      if (!staged) return call->done(std::unexpected(staged.error())), false;
+      if (!staged) {
+        audit_refusal(*call->actor, call->user, call->target, staged.error());
+        return call->done(std::unexpected(staged.error())), false;
+      }
       call->result = std::move(*staged);
       return true;
     };
@@ -77,20 +83,31 @@ void LocalPermissionTable::revoke(model::IdentityPtr actor, UserId user, Target 
   });
 }
 
-void LocalPermissionTable::list_by_user(UserId user, std::string start, std::size_t limit,
+void LocalPermissionTable::list_by_user(UserId user, std::optional<Target> after, std::size_t limit,
                                         Completion<std::vector<Permission>> done) {
-  done(store_.permissions_of_user(user, start, limit));
+  done(store_.permissions_of_user(user, after, limit));
 }
 
-void LocalPermissionTable::list_by_target(Target target, std::string start, std::size_t limit,
+void LocalPermissionTable::list_by_target(Target target, std::optional<UserId> after, std::size_t limit,
                                           Completion<std::vector<Permission>> done) {
-  done(store_.permissions_of_target(target, start, limit));
+  done(store_.permissions_of_target(target, after, limit));
 }
 
 void LocalPermissionTable::role_of(UserId user, Target target, Completion<model::Role> done) {
-  loop_.post([this, user = std::move(user), target = std::move(target), done = std::move(done)]() mutable {
-    done(permissions_.role(user, target));
-  });
+  const auto entry = store_.permission(user, target);
+  if (!entry) return done(std::unexpected(entry.error()));
+  done(*entry ? (*entry)->role : model::Role::none);
+}
+
+void LocalPermissionTable::audit_refusal(const model::Identity& actor, const UserId& user,
+                                         const Target& target, const base::Error& error) {
+  if (!refusals_.allow(base::monotonic_now())) return;
+  base::log::info("permission_refused", "a change of permissions was refused",
+                  {{"actor", actor.user.str()},
+                   {"userId", user.str()},
+                   {"target", target.str()},
+                   {"status", error.status()},
+                   {"suppressed", refusals_.take_suppressed()}});
 }
 
 }  // namespace carillon::embedded

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/event_loop.hpp"
+#include "base/log_sampler.hpp"
 #include "embedded/local_bus.hpp"
 #include "embedded/local_connections.hpp"
 #include "embedded/local_permissions.hpp"
@@ -9,7 +10,8 @@
 namespace carillon::embedded {
 
 /// The permission table's port: changes go through the bus loop's batches, so that they are ordered with
-/// publishing and subscribing, and an audit line is written for each.
+/// publishing and subscribing. An audit line is written for each, and for refused ones at most a few per
+/// second, the rest being counted.
 class LocalPermissionTable final : public ports::PermissionTable {
  public:
   LocalPermissionTable(base::EventLoop& loop, const Store& store, LocalBus& bus,
@@ -20,18 +22,22 @@ class LocalPermissionTable final : public ports::PermissionTable {
              ports::Completion<ports::Grant> done) override;
   void revoke(model::IdentityPtr actor, model::UserId user, model::Target target,
               ports::Completion<ports::Permission> done) override;
-  void list_by_user(model::UserId user, std::string start, std::size_t limit,
+  void list_by_user(model::UserId user, std::optional<model::Target> after, std::size_t limit,
                     ports::Completion<std::vector<ports::Permission>> done) override;
-  void list_by_target(model::Target target, std::string start, std::size_t limit,
+  void list_by_target(model::Target target, std::optional<model::UserId> after, std::size_t limit,
                       ports::Completion<std::vector<ports::Permission>> done) override;
   void role_of(model::UserId user, model::Target target, ports::Completion<model::Role> done) override;
 
  private:
+  void audit_refusal(const model::Identity& actor, const model::UserId& user, const model::Target& target,
+                     const base::Error& error);
+
   base::EventLoop& loop_;
   const Store& store_;
   LocalBus& bus_;
   LocalPermissions& permissions_;
   LocalConnections& connections_;
+  base::LogSampler refusals_{10};  ///< bus loop
 };
 
 }  // namespace carillon::embedded

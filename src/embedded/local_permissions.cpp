@@ -1,5 +1,7 @@
 #include "embedded/local_permissions.hpp"
 
+#include <algorithm>
+
 namespace carillon::embedded {
 namespace {
 
@@ -11,6 +13,7 @@ using model::UserId;
 using ports::Permission;
 
 constexpr std::size_t kPage = 1000;
+constexpr std::size_t kMaxOwnerCounts = 4096;
 
 void make_key(std::string& out, const UserId& user, const Target& target) {
   out.assign(user.str());
@@ -66,14 +69,14 @@ Result<bool> LocalPermissions::is_member(const model::Identity& identity, const 
 
 Result<std::vector<std::string>> LocalPermissions::chats_of(const UserId& user, std::size_t limit) {
   std::vector<std::string> chats;
-  std::string start;
+  std::optional<Target> after;
   while (chats.size() < limit) {
-    const auto page = store_.permissions_of_user(user, start, kPage);
+    auto page = store_.permissions_of_user(user, after, kPage);
     if (!page) return std::unexpected(page.error());
     for (const Permission& each : *page)
       if (each.target.is_chat() && chats.size() < limit) chats.push_back(each.target.id);
     if (page->size() < kPage) break;
-    start = page->back().target.id;
+    after = std::move(page->back().target);
   }
   return chats;
 }
@@ -91,39 +94,57 @@ Result<bool> LocalPermissions::share_chat(const UserId& a, const UserId& b) {
 
 Result<std::optional<Permission>> LocalPermissions::entry_in_batch(const UserId& user, const Target& target) {
   if (const auto found = staged_.find(key_of(user, target)); found != staged_.end()) {
-    if (found->second.role == Role::none) return std::nullopt;
-    return found->second;
+    if (found->second.permission.role == Role::none) return std::nullopt;
+    return found->second.permission;
   }
   return store_.permission(user, target);
 }
 
-Result<bool> LocalPermissions::another_owner(const UserId& user, const Target& target) {
-  for (const auto& [key, permission] : staged_)
-    if (permission.target == target && permission.user != user && permission.role == Role::owner) return true;
-  std::string start;
+Result<std::size_t> LocalPermissions::owners_of(const Target& target) {
+  if (const auto found = owners_.find(target); found != owners_.end()) return found->second;
+  std::size_t owners = 0;
+  std::optional<UserId> after;
   while (true) {
-    const auto page = store_.permissions_of_target(target, start, kPage);
+    const auto page = store_.permissions_of_target(target, after, kPage);
     if (!page) return std::unexpected(page.error());
-    for (const Permission& each : *page)
-      if (each.user != user && each.role == Role::owner && !staged_.contains(key_of(each.user, target)))
-        return true;
-    if (page->size() < kPage) return false;
-    start = page->back().user.str();
+    owners += static_cast<std::size_t>(std::ranges::count(*page, Role::owner, &Permission::role));
+    if (page->size() < kPage) break;
+    after = page->back().user;
   }
+  if (owners_.size() >= kMaxOwnerCounts) owners_.clear();
+  owners_.emplace(target, owners);
+  return owners;
+}
+
+Result<bool> LocalPermissions::another_owner(const UserId& user, const Target& target) {
+  auto owners = owners_of(target);
+  if (!owners) return std::unexpected(owners.error());
+  for (const auto& [key, each] : staged_) {
+    if (each.permission.target != target) continue;
+    *owners += each.permission.role == Role::owner;
+    *owners -= each.before == Role::owner;
+  }
+  const auto own = entry_in_batch(user, target);
+  if (!own) return std::unexpected(own.error());
+  return *owners > (*own && (*own)->role == Role::owner ? 1u : 0u);
 }
 
 Result<void> LocalPermissions::check(const model::Identity& actor, const UserId& user, const Target& target,
                                      Role current, Role wanted) {
   const auto own = entry_in_batch(actor.user, target);
   if (!own) return std::unexpected(own.error());
-  bool owner_left = true;
-  if (current == Role::owner && wanted != Role::owner) {
-    const auto another = another_owner(user, target);
-    if (!another) return std::unexpected(another.error());
-    owner_left = *another;
-  }
-  const Role actor_role = *own ? (*own)->role : Role::none;
-  return chat_permission::check_change({actor, user, actor_role, current, wanted, owner_left});
+  chat_permission::Change change{actor, user, *own ? (*own)->role : Role::none, current, wanted, true};
+  if (auto allowed = check_change(change); !allowed || !takes_owner(change)) return allowed;
+  const auto another = another_owner(user, target);
+  if (!another) return std::unexpected(another.error());
+  change.another_owner = *another;
+  return check_change(change);
+}
+
+void LocalPermissions::stage(Permission permission, Role before_in_batch) {
+  const auto [at, fresh] =
+      staged_.try_emplace(key_of(permission.user, permission.target), Staged{permission, before_in_batch});
+  if (!fresh) at->second.permission = std::move(permission);
 }
 
 Result<ports::Grant> LocalPermissions::stage_grant(const model::Identity& actor, const UserId& user,
@@ -136,7 +157,7 @@ Result<ports::Grant> LocalPermissions::stage_grant(const model::Identity& actor,
     return std::unexpected(allowed.error());
   ports::Grant grant{{user, target, role, now, actor.user}, before == Role::none};
   batch.put_permission(grant.permission);
-  staged_.insert_or_assign(key_of(user, target), grant.permission);
+  stage(grant.permission, before);
   return grant;
 }
 
@@ -151,14 +172,18 @@ Result<Permission> LocalPermissions::stage_revoke(const model::Identity& actor, 
   Permission revoked = **current;
   Permission none = revoked;
   none.role = Role::none;
-  staged_.insert_or_assign(key_of(user, target), std::move(none));
+  stage(std::move(none), before);
   return revoked;
 }
 
 void LocalPermissions::commit() {
-  for (auto& [key, permission] : staged_) {
+  for (const auto& [key, each] : staged_) {
     old_.erase(key);
-    remember(key, permission.role);
+    remember(key, each.permission.role);
+    if (const auto found = owners_.find(each.permission.target); found != owners_.end()) {
+      found->second += each.permission.role == Role::owner;
+      found->second -= each.before == Role::owner;
+    }
   }
   staged_.clear();
 }
@@ -167,6 +192,7 @@ void LocalPermissions::forget() {
   staged_.clear();
   young_.clear();
   old_.clear();
+  owners_.clear();
 }
 
 }  // namespace carillon::embedded

@@ -43,18 +43,26 @@ class LocalPermissions {
 
  private:
   using Roles = std::unordered_map<std::string, model::Role>;
+  struct Staged {
+    ports::Permission permission;  ///< role none: revoked
+    model::Role before;            ///< in force until the batch is durable
+  };
 
   base::Result<std::optional<ports::Permission>> entry_in_batch(const model::UserId& user,
                                                                 const model::Target& target);
+  /// How many owners are in force; read from the store once and then kept.
+  base::Result<std::size_t> owners_of(const model::Target& target);
   base::Result<bool> another_owner(const model::UserId& user, const model::Target& target);
   base::Result<void> check(const model::Identity& actor, const model::UserId& user,
                            const model::Target& target, model::Role current, model::Role wanted);
+  void stage(ports::Permission permission, model::Role before_in_batch);
   void remember(std::string key, model::Role role);
 
   const Store& store_;
   std::size_t half_;
   Roles young_, old_;
-  std::unordered_map<std::string, ports::Permission> staged_;  ///< role none: revoked
+  std::unordered_map<std::string, Staged> staged_;
+  std::unordered_map<model::Target, std::size_t, model::TargetHash> owners_;
   std::string key_;
 };
 

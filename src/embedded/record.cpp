@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "base/bytes.hpp"
-#include "embedded/crc32c.hpp"
 #include "embedded/record_reader.hpp"
+#include "embedded/record_writer.hpp"
 
 namespace carillon::embedded::record {
 namespace {
@@ -25,9 +25,8 @@ enum Flag : std::uint16_t {
 };
 enum AttributeKind : std::uint8_t { kText = 1, kNumber = 2, kTexts = 3 };
 
-constexpr std::size_t kHeader = 5;  // checksum and version
-constexpr std::size_t kPublishedAt = kHeader + 2;
-constexpr std::size_t kFixed = kHeader + 2 + 8 + base::MessageId::kBytes + 2;
+constexpr std::size_t kPublishedAt = kHeaderBytes + 2;
+constexpr std::size_t kFixed = kHeaderBytes + 2 + 8 + base::MessageId::kBytes + 2;
 
 std::uint16_t flags_of(const Message& message) {
   std::uint16_t flags = 0;
@@ -40,34 +39,6 @@ std::uint16_t flags_of(const Message& message) {
   if (message.channel != model::kWebSocketChannel) flags |= kOtherChannel;
   if (message.group_id != message.target.id) flags |= kOtherGroup;
   return flags;
-}
-
-std::size_t varint_size(std::uint64_t value) {
-  return (std::bit_width(value | 1) + 6) / 7;
-}
-std::size_t text_size(std::string_view text) {
-  return varint_size(text.size()) + text.size();
-}
-
-void varint(std::string& out, std::uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
-  out += static_cast<char>(value);
-}
-void text(std::string& out, std::string_view value) {
-  varint(out, value.size());
-  out += value;
-}
-
-/// Leaves room for the checksum; seal() fills it in.
-std::size_t open_record(std::string& out) {
-  const std::size_t start = out.size();
-  out.append(4, '\0');
-  out += static_cast<char>(kVersion);
-  return start;
-}
-void seal(std::string& out, std::size_t start) {
-  const std::uint32_t crc = crc32c(std::string_view(out).substr(start + 4));
-  for (int i = 0; i < 4; ++i) out[start + i] = static_cast<char>(crc >> (24 - 8 * i));
 }
 
 std::size_t attributes_size(const model::Attributes& attributes) {
@@ -296,8 +267,8 @@ std::optional<Deduplication> decode_deduplication(std::string_view bytes) {
 }
 
 std::optional<base::EpochMs> deduplication_expiry(std::string_view bytes) {
-  if (bytes.size() < kHeader + 8) return std::nullopt;
-  return static_cast<base::EpochMs>(base::read_big_endian(bytes.data() + kHeader));
+  if (bytes.size() < kHeaderBytes + 8) return std::nullopt;
+  return static_cast<base::EpochMs>(base::read_big_endian(bytes.data() + kHeaderBytes));
 }
 
 void append_number(std::string& out, std::uint64_t value) {

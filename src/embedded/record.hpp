@@ -15,8 +15,6 @@
 /// nothing for what no encoder wrote. Pure; any thread.
 namespace carillon::embedded::record {
 
-inline constexpr std::uint8_t kVersion = 1;
-
 /// Exactly the number of bytes that append_message adds.
 std::size_t message_size(const model::Message& message);
 void append_message(std::string& out, const model::Message& message);

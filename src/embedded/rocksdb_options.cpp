@@ -1,5 +1,7 @@
 #include "embedded/rocksdb_options.hpp"
 
+#include <algorithm>
+
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
@@ -12,8 +14,7 @@ namespace carillon::embedded {
 namespace {
 
 constexpr std::size_t kMiB = 1u << 20;
-constexpr int kDeduplicationPeriodSeconds = 3600;
-constexpr int kHistoryPeriodSeconds = 24 * 3600;
+constexpr std::uint64_t kDeduplicationPeriodSeconds = 3600;
 
 rocksdb::BlockBasedTableOptions table_options(std::shared_ptr<rocksdb::Cache> cache) {
   rocksdb::BlockBasedTableOptions table;
@@ -99,17 +100,19 @@ std::vector<rocksdb::ColumnFamilyDescriptor> column_families(const StoreOptions&
   auto& messages = families[keys::kMessages].options;
   small_memtables(messages, options.write_buffer_bytes / 2);
   messages.compression = rocksdb::kLZ4Compression;
+  families[keys::kDeliveries].options.compression = rocksdb::kLZ4Compression;
   small_memtables(families[keys::kSequenceIndex].options, 8 * kMiB);
   families[keys::kMessageIds].options.write_buffer_size = 16 * kMiB;
-  for (const auto family : {keys::kMessages, keys::kSequenceIndex, keys::kMessageIds}) {
+  for (const auto family : {keys::kMessages, keys::kSequenceIndex, keys::kMessageIds, keys::kDeliveries})
     families[family].options.compaction_filter_factory = expiry_filter(family, options.clock, retention);
-    families[family].options.periodic_compaction_seconds = kHistoryPeriodSeconds;
-  }
+  const auto period = static_cast<std::uint64_t>(rewrite_period(options.retention).count());
+  for (const auto family : {keys::kMessages, keys::kSequenceIndex, keys::kMessageIds, keys::kDeliveries})
+    families[family].options.periodic_compaction_seconds = period;
 
   auto& deduplication = families[keys::kDeduplication].options;
   small_memtables(deduplication, 8 * kMiB);
   deduplication.compaction_filter_factory = expiry_filter(keys::kDeduplication, options.clock, retention);
-  deduplication.periodic_compaction_seconds = kDeduplicationPeriodSeconds;
+  deduplication.periodic_compaction_seconds = std::min(kDeduplicationPeriodSeconds, period);
   expect_point_reads(deduplication);
   small_memtables(families[keys::kSequences].options, 4 * kMiB);
   expect_point_reads(families[keys::kSequences].options);

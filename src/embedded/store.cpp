@@ -5,12 +5,14 @@
 
 #include <fmt/format.h>
 
-#include "base/ids.hpp"
 #include "base/log.hpp"
+#include "embedded/backup.hpp"
+#include "embedded/backup_directory.hpp"
 #include "embedded/database.hpp"
 #include "embedded/directory_lock.hpp"
 #include "embedded/format_file.hpp"
 #include "embedded/store_reading.hpp"
+#include "embedded/upgrade.hpp"
 
 namespace carillon::embedded {
 namespace {
@@ -22,25 +24,20 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kDatabaseName = "store";
 constexpr std::string_view kUnfinishedName = "store.new";
-constexpr std::size_t kEpochBytes = 12;
 
 std::unexpected<base::Error> io_failure(std::string_view doing, const fs::path& path,
                                         const std::error_code& code) {
   return fail(errors::kUnavailable, fmt::format("cannot {} {}: {}", doing, path.string(), code.message()));
 }
 
-Result<void> make_private(const fs::path& directory) {
-  std::error_code code;
-  fs::create_directories(directory, code);
-  if (code) return io_failure("create", directory, code);
-  fs::permissions(directory, fs::perms::owner_all, code);
-  if (code) return io_failure("set the permissions of", directory, code);
-  return {};
-}
-
 /// Makes the store under another name first, so that what bears the real name was complete once.
 Result<void> create(const fs::path& data_directory, const StoreOptions& options,
                     const std::shared_ptr<RetentionInForce>& retention) {
+  if (restore_unfinished(data_directory))
+    return fail(
+        errors::kUnavailable,
+        fmt::format("a restore into {} was interrupted: run carillon restore again, or remove the directory",
+                    data_directory.string()));
   const fs::path unfinished = data_directory / kUnfinishedName;
   std::error_code code;
   fs::remove_all(unfinished, code);
@@ -48,24 +45,50 @@ Result<void> create(const fs::path& data_directory, const StoreOptions& options,
   if (const auto made = make_private(unfinished); !made) return made;
   if (const auto written = write_format(data_directory); !written) return written;
   {
-    auto database = Database::open(unfinished, options, retention, true);
+    auto database = Database::open(unfinished, options, retention, Opening::create);
     if (!database) return std::unexpected(std::move(database.error()));
-    rocksdb::WriteOptions synced;
-    synced.sync = true;
-    const rocksdb::Status status = (*database)->db().Put(
-        synced, (*database)->handle(keys::kMeta), slice(keys::kEpochKey), base::random_token(kEpochBytes));
-    if (!status.ok()) return std::unexpected((*database)->error(status));
+    if (const auto named = write_names(**database, new_epoch(), new_token_secret()); !named) return named;
   }
   fs::rename(unfinished, data_directory / kDatabaseName, code);
   if (code) return io_failure("rename", unfinished, code);
   return sync_directory(data_directory);
 }
 
-Result<std::string> read_epoch(const Database& database) {
+/// Brings a store of an older format to this program's. Its files are checked first: the damaged are refused.
+Result<void> upgrade(const fs::path& data_directory, const StoreOptions& options,
+                     const std::shared_ptr<RetentionInForce>& retention) {
+  const auto format = read_format(data_directory);
+  if (!format) return std::unexpected(format.error());
+  if (*format == kFormatVersion) return {};
+  const auto database = Database::open(data_directory / kDatabaseName, options, retention, Opening::upgrade);
+  if (!database) return std::unexpected(database.error());
+  if (const auto sound = (*database)->verify_files(options.verify_history_bytes); !sound) return sound;
+  if (const auto upgraded = upgrade_database(**database, *format); !upgraded) return upgraded;
+  return write_format(data_directory);
+}
+
+Result<std::string> read_name(const Database& database, std::string_view key) {
   rocksdb::PinnableSlice value;
-  const rocksdb::Status status = database.get(keys::kMeta, keys::kEpochKey, value);
+  const rocksdb::Status status = database.get(keys::kMeta, key, value);
   if (!status.ok()) return read_failed(database, status);
   return value.ToString();
+}
+
+/// Remembers what may be gone, whatever retention is in force later: `verify` does not miss it.
+Result<void> note_retention(const Database& database, const Retention& retention) {
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status status = database.get(keys::kMeta, keys::kRetentionKey, value);
+  if (!status.ok() && !status.IsNotFound()) return read_failed(database, status);
+  const auto before = status.ok() ? decode_retention(view(value)) : std::optional(kKeepEverything);
+  if (!before) return record_damaged(database, keys::kMeta);
+  const Retention shortest = shorter_of(*before, retention);
+  if (shortest == *before) return {};
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  const rocksdb::Status written = database.db().Put(synced, database.handle(keys::kMeta),
+                                                    slice(keys::kRetentionKey), encode_retention(shortest));
+  if (!written.ok()) return std::unexpected(database.error(written));
+  return {};
 }
 
 /// The log is written before any cursor that passes it, so a cursor beyond its end means that a file of the
@@ -105,19 +128,24 @@ Result<std::unique_ptr<Store>> Store::open(fs::path directory, StoreOptions opti
   const fs::path path = store->directory_ / kDatabaseName;
   const bool present = fs::exists(path, code);
   if (code) return io_failure("look at", path, code);
-  const auto ready = present ? check_format(store->directory_)
+  const auto ready = present ? upgrade(store->directory_, store->options_, store->retention_)
                              : create(store->directory_, store->options_, store->retention_);
   if (!ready) return std::unexpected(ready.error());
   if (const auto opened = store->open_database(store->options_.verify_history_bytes); !opened)
     return std::unexpected(opened.error());
-  auto epoch = read_epoch(*store->database_);
+  auto epoch = read_name(*store->database_, keys::kEpochKey);
   if (!epoch) return std::unexpected(std::move(epoch.error()));
   store->epoch_ = std::move(*epoch);
+  auto secret = read_name(*store->database_, keys::kTokenSecretKey);
+  if (!secret) return std::unexpected(std::move(secret.error()));
+  store->token_secret_ = std::move(*secret);
+  if (const auto noted = note_retention(*store->database_, store->options_.retention); !noted)
+    return std::unexpected(noted.error());
   return store;
 }
 
 Result<void> Store::open_database(std::uint64_t verify_history_bytes) {
-  auto database = Database::open(directory_ / kDatabaseName, options_, retention_, false);
+  auto database = Database::open(directory_ / kDatabaseName, options_, retention_, Opening::existing);
   if (!database) return std::unexpected(std::move(database.error()));
   if (const auto sound = (*database)->verify_files(verify_history_bytes); !sound) return sound;
   if (const auto complete = check_log_reaches_cursors(**database); !complete) return complete;
@@ -126,7 +154,9 @@ Result<void> Store::open_database(std::uint64_t verify_history_bytes) {
 }
 
 Result<void> Store::reopen() {
+  long_reads_.request_stop();
   const std::unique_lock lock(mutex_);
+  long_reads_ = std::stop_source();
   failed_ = true;
   database_.reset();
   if (const auto opened = open_database(0); !opened) return opened;

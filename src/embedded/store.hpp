@@ -5,35 +5,19 @@
 #include <memory>
 #include <optional>
 #include <shared_mutex>
+#include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "embedded/commit_batch.hpp"
+#include "embedded/store_answers.hpp"
 #include "embedded/store_options.hpp"
 
 namespace carillon::embedded {
 
 class Database;
-
-struct LogEnd {
-  model::Position position = 0;    ///< of the newest record; 0: nothing was ever published
-  base::EpochMs published_at = 0;  ///< of the newest record
-};
-
-struct QueueCursor {
-  std::string queue;
-  model::Position position = 0;
-};
-
-/// A page of one target's history.
-struct HistoryQuery {
-  model::Target target;
-  bool newest_first = true;
-  model::Position from = 0;  ///< first position to return, either way; 0: from the end (the beginning)
-  std::size_t limit = 50;
-  std::size_t max_bytes = 4 << 20;  ///< of stored records; one message is returned whatever its size
-};
 
 /// The embedded store: one RocksDB database in one directory, used by one process (DESIGN, The embedded
 /// store; layout in docs/storage-format.md). Reads: any thread, whole when they return. Writes: synced ones
@@ -50,6 +34,8 @@ class Store {
 
   /// A random name made with the store: clients see by it that a store was replaced.
   const std::string& epoch() const { return epoch_; }
+  /// What page tokens are sealed with: random, made with the store, never shown.
+  const std::string& token_secret() const { return token_secret_; }
   const std::filesystem::path& directory() const { return directory_; }
   /// Rises with every reopen. Batches built in one generation are refused in the next.
   std::uint64_t generation() const { return generation_.load(); }
@@ -85,20 +71,31 @@ class Store {
   // Permissions.
   base::Result<std::optional<ports::Permission>> permission(const model::UserId& user,
                                                             const model::Target& target) const;
-  /// In byte order of the target's id, after `start`. A page ends between two ids, so it may be a few longer.
+  /// In byte order of the target's id, then by class; behind `after`.
   base::Result<std::vector<ports::Permission>> permissions_of_user(const model::UserId& user,
-                                                                   std::string_view start,
+                                                                   const std::optional<model::Target>& after,
                                                                    std::size_t limit) const;
-  /// In byte order of the user's id, after `start`.
-  base::Result<std::vector<ports::Permission>> permissions_of_target(const model::Target& target,
-                                                                     std::string_view start,
-                                                                     std::size_t limit) const;
+  /// In byte order of the user's id, behind that of `after`.
+  base::Result<std::vector<ports::Permission>> permissions_of_target(
+      const model::Target& target, const std::optional<model::UserId>& after, std::size_t limit) const;
 
   // History: what retention has ended is not there.
-  base::Result<std::vector<model::MessagePtr>> history(const HistoryQuery& query) const;
+  base::Result<ports::HistoryPage> history(const ports::HistoryQuery& query) const;
   base::Result<model::MessagePtr> message(const model::MessageId& id) const;  ///< null: not there
-  base::Result<std::vector<model::MessagePtr>> messages_with_sequence(std::string_view chat_id,
-                                                                      model::SequenceNumber sequence) const;
+  /// Expired ones too, as long as the disk has them.
+  base::Result<StoredMessage> find_message(const model::MessageId& id) const;
+  /// Everything that was issued in the chat up to `issued_before` must be stored or a dead letter by now.
+  /// Errors: invalid_parameter (more than kMaxSequenceNumbers).
+  base::Result<ports::SequencePage> sequences(std::string_view chat_id,
+                                              std::span<const ports::NumberRange> numbers,
+                                              model::SequenceNumber issued_before,
+                                              SequenceLimits limits = {}) const;
+
+  // What became of messages.
+  base::Result<std::uint64_t> last_delivery_flush() const;  ///< 0: there was none
+  /// Of the message at `position` and of its copies from dead letter queues, as those flushes tell.
+  base::Result<DeliveryTotals> delivery_result(model::Position position, const model::MessageId& id,
+                                               FlushRange flushes = {}) const;
 
   /// Writes and waits until it is on disk. Writer thread. `generation` is the one the batch was built in.
   /// Errors: unavailable; the outcome is unknown and the store takes no write until reopen().
@@ -106,12 +103,13 @@ class Store {
   /// Writes without waiting for the disk: survives a crash of the process, a power cut only with the next
   /// synced write. For what can be made again from the log. Errors: as above.
   base::Result<void> write_unsynced(CommitBatch& batch, std::uint64_t generation);
-  /// Closes and opens the database: what it then holds is on disk. Writer thread; waits for readers.
+  /// Closes and opens the database: what it then holds is on disk. Writer thread; waits for readers, and
+  /// stops long ones.
   base::Result<void> reopen();
   /// Called on the thread whose write failed. Set before the first write.
   void set_failure_sink(std::function<void()> sink) { failure_sink_ = std::move(sink); }
 
-  /// Reads every block of every file and every record. Slow. Errors: store_corrupt, unavailable.
+  /// StoreUpkeep::check, whose first finding is the error. Slow. Errors: store_corrupt, unavailable.
   base::Result<void> verify() const;
   /// Drops at once what has expired, instead of in time. Slow. Errors: unavailable.
   base::Result<void> compact();
@@ -122,13 +120,16 @@ class Store {
   base::Result<void> open_database(std::uint64_t verify_history_bytes);
   base::Result<void> write(CommitBatch& batch, std::uint64_t generation, bool sync);
   class Reading;
+  friend class StoreUpkeep;
 
   std::filesystem::path directory_;
   StoreOptions options_;
   std::shared_ptr<RetentionInForce> retention_;
   std::unique_ptr<class DirectoryLock> lock_;
   std::string epoch_;
+  std::string token_secret_;
   mutable std::shared_mutex mutex_;  ///< exclusive only while the database is replaced
+  std::stop_source long_reads_;      ///< of what would keep reopen() waiting for minutes
   std::unique_ptr<Database> database_;
   std::atomic<std::uint64_t> generation_{1};
   std::atomic<bool> failed_{false};

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 
 #include "base/bytes.hpp"
@@ -5,17 +6,16 @@
 
 namespace carillon::embedded {
 
+using base::EpochMs;
 using base::Result;
 using model::MessagePtr;
+using model::Position;
+using ports::HistoryPage;
+using ports::HistoryQuery;
 
 namespace {
 
-std::string message_key(const model::Target& target, model::Position position) {
-  std::string key;
-  keys::target(key, target.target_class, target.id);
-  base::append_big_endian(key, position);
-  return key;
-}
+constexpr Position kLastPosition = std::numeric_limits<Position>::max();
 
 /// A record of the message table that agrees with its key; null when it is damaged.
 MessagePtr stored_record(std::string_view position_bytes, std::string_view value,
@@ -26,99 +26,157 @@ MessagePtr stored_record(std::string_view position_bytes, std::string_view value
   return std::make_shared<const model::Message>(std::move(*message));
 }
 
-/// The message at a place: null when it is not there or has expired.
-Result<MessagePtr> message_at(const Database& database, const model::Target& target, model::Position position,
-                              const Retention& retention, base::EpochMs now) {
-  const std::string key = message_key(target, position);
-  rocksdb::PinnableSlice value;
-  const rocksdb::Status status = database.get(keys::kMessages, key, value);
-  if (status.IsNotFound()) return nullptr;
-  if (!status.ok()) return read_failed(database, status);
-  MessagePtr message = stored_record(std::string_view(key).substr(key.size() - 8), view(value), target);
-  if (!message) return record_damaged(database, keys::kMessages);
-  if (retention.expired(target.target_class, target.id, message->published_at, now)) return nullptr;
-  return message;
-}
+/// A read of one page. Within a target, times rise with positions, except for what came back from
+/// MessageStorageDLQ: it stands where it came back, and is judged by itself.
+class HistoryWalk {
+ public:
+  HistoryWalk(const Database& database, const HistoryQuery& query, EpochMs oldest_kept)
+      : database_(database),
+        query_(query),
+        earliest_(std::max(query.from.value_or(oldest_kept), oldest_kept)),
+        latest_(query.to.value_or(std::numeric_limits<EpochMs>::max())) {
+    keys::target(prefix_, query.target.target_class, query.target.id);
+    end_ = keys::after(prefix_);
+    lower_ = slice(prefix_);
+    upper_ = slice(end_);
+    at_ = database.iterate(keys::kMessages, &lower_, &upper_);
+  }
+
+  Result<HistoryPage> read() {
+    HistoryPage page;
+    std::size_t bytes = 0;
+    for (to_start(); at_->Valid();) {
+      MessagePtr message = current();
+      if (!message) break;
+      const EpochMs time = message->published_at;
+      const bool too_early = time<earliest_, too_late = time> latest_;
+      if (too_early || too_late) {
+        const bool ahead = query_.oldest_first ? too_early : too_late;
+        if (message->redrive) {
+          step();
+        } else if (ahead) {
+          skip_from(message->position);
+        } else {
+          break;
+        }
+        continue;
+      }
+      bytes += at_->value().size();
+      page.more =
+          page.messages.size() >= query_.limit || (!page.messages.empty() && bytes > query_.max_bytes);
+      if (page.more) break;
+      page.messages.push_back(std::move(message));
+      step();
+    }
+    if (damaged_) return record_damaged(database_, keys::kMessages);
+    if (!at_->status().ok()) return read_failed(database_, at_->status());
+    return page;
+  }
+
+ private:
+  void to_start() {
+    if (query_.oldest_first) {
+      if (query_.after != kLastPosition) at_->Seek(key(query_.after + 1));
+    } else {
+      at_->SeekForPrev(key(query_.after == 0 ? kLastPosition : query_.after - 1));
+    }
+  }
+  void step() { query_.oldest_first ? at_->Next() : at_->Prev(); }
+
+  const std::string& key(Position position) {
+    key_.assign(prefix_);
+    base::append_big_endian(key_, position);
+    return key_;
+  }
+  MessagePtr current() {
+    MessagePtr message =
+        stored_record(view(at_->key()).substr(prefix_.size()), view(at_->value()), query_.target);
+    damaged_ = damaged_ || !message;
+    return message;
+  }
+
+  /// From a position ahead of what is asked for, to where that begins: by halves, as there may be any number
+  /// between.
+  void skip_from(Position position) {
+    Position low = position + 1, high = position;
+    if (query_.oldest_first) {
+      at_->SeekToLast();
+      high = at_->Valid() ? keys::last_number(view(at_->key()).substr(prefix_.size())).value_or(0) + 1 : low;
+    } else {
+      at_->Seek(key(0));
+      low = at_->Valid() ? keys::last_number(view(at_->key()).substr(prefix_.size())).value_or(0) : high;
+    }
+    const auto behind = [&](const model::Message& message) {
+      return query_.oldest_first ? message.published_at >= earliest_ : message.published_at > latest_;
+    };
+    while (low < high && !damaged_) {
+      const Position middle = low + (high - low) / 2;
+      const MessagePtr message = first_in_order(middle);
+      if (message && message->position < high && !behind(*message))
+        low = message->position + 1;
+      else
+        high = middle;
+    }
+    at_->Seek(key(low));
+    if (query_.oldest_first) return;
+    at_->Valid() ? at_->Prev() : at_->SeekToLast();
+  }
+
+  /// The first message at or behind a position whose time fits its position; null when there is none.
+  MessagePtr first_in_order(Position position) {
+    for (at_->Seek(key(position)); at_->Valid(); at_->Next()) {
+      MessagePtr message = current();
+      if (!message || !message->redrive) return message;
+    }
+    return nullptr;
+  }
+
+  const Database& database_;
+  const HistoryQuery& query_;
+  const EpochMs earliest_, latest_;
+  std::string prefix_, end_, key_;
+  rocksdb::Slice lower_, upper_;
+  std::unique_ptr<rocksdb::Iterator> at_;
+  bool damaged_ = false;
+};
 
 }  // namespace
 
-Result<std::vector<MessagePtr>> Store::history(const HistoryQuery& query) const {
+Result<HistoryPage> Store::history(const HistoryQuery& query) const {
   const Reading reading(*this);
   if (!reading) return store_closed();
-  const auto retention = retention_->get();
-  const base::EpochMs now = options_.clock();
-  const model::Target& target = query.target;
+  return HistoryWalk(*reading, query, oldest_kept(*retention_->get(), query.target, options_.clock())).read();
+}
 
-  std::string prefix;
-  keys::target(prefix, target.target_class, target.id);
-  const std::string end = keys::after(prefix);
-  const rocksdb::Slice lower(prefix), upper(end);
-  const auto at = reading->iterate(keys::kMessages, &lower, &upper);
-  const std::string start =
-      message_key(target, query.from != 0 || !query.newest_first ? query.from
-                                                                 : std::numeric_limits<std::uint64_t>::max());
-  query.newest_first ? at->SeekForPrev(start) : at->Seek(start);
+Result<StoredMessage> Store::find_message(const model::MessageId& id) const {
+  const Reading reading(*this);
+  if (!reading) return store_closed();
+  rocksdb::PinnableSlice value;
+  rocksdb::Status status = reading->get(keys::kMessageIds, id.view(), value);
+  if (status.IsNotFound()) return StoredMessage{};
+  if (!status.ok()) return read_failed(*reading, status);
+  const auto place = record::decode_place(view(value));
+  if (!place) return record_damaged(*reading, keys::kMessageIds);
 
-  std::vector<MessagePtr> found;
-  std::size_t bytes = 0;
-  while (at->Valid() && found.size() < query.limit) {
-    MessagePtr message = stored_record(view(at->key()).substr(prefix.size()), view(at->value()), target);
-    if (!message) return record_damaged(*reading, keys::kMessages);
-    const bool expired = retention->expired(target.target_class, target.id, message->published_at, now);
-    // Times never step backwards, so everything older has expired too.
-    if (expired && query.newest_first) break;
-    if (!expired) {
-      bytes += at->value().size();
-      if (!found.empty() && bytes > query.max_bytes) break;
-      found.push_back(std::move(message));
-    }
-    query.newest_first ? at->Prev() : at->Next();
-  }
-  if (!at->status().ok()) return read_failed(*reading, at->status());
+  std::string key;
+  keys::target(key, place->target.target_class, place->target.id);
+  base::append_big_endian(key, place->position);
+  value.Reset();
+  status = reading->get(keys::kMessages, key, value);
+  if (status.IsNotFound()) return StoredMessage{};
+  if (!status.ok()) return read_failed(*reading, status);
+  StoredMessage found;
+  found.message = stored_record(std::string_view(key).substr(key.size() - 8), view(value), place->target);
+  if (!found.message || found.message->id != id) return record_damaged(*reading, keys::kMessages);
+  found.expired =
+      found.message->published_at < oldest_kept(*retention_->get(), place->target, options_.clock());
   return found;
 }
 
 Result<MessagePtr> Store::message(const model::MessageId& id) const {
-  const Reading reading(*this);
-  if (!reading) return store_closed();
-  rocksdb::PinnableSlice value;
-  const rocksdb::Status status = reading->get(keys::kMessageIds, id.view(), value);
-  if (status.IsNotFound()) return nullptr;
-  if (!status.ok()) return read_failed(*reading, status);
-  const auto place = record::decode_place(view(value));
-  if (!place) return record_damaged(*reading, keys::kMessageIds);
-  return message_at(*reading, place->target, place->position, *retention_->get(), options_.clock());
-}
-
-Result<std::vector<MessagePtr>> Store::messages_with_sequence(std::string_view chat_id,
-                                                              model::SequenceNumber sequence) const {
-  const Reading reading(*this);
-  if (!reading) return store_closed();
-  std::string key;
-  keys::id(key, chat_id);
-  base::append_big_endian(key, sequence);
-  std::string end = key;
-  base::append_big_endian(end, std::numeric_limits<std::uint64_t>::max());
-  const rocksdb::Slice lower(key), upper(end);
-  std::vector<model::Position> positions;
-  const auto at = reading->iterate(keys::kSequenceIndex, &lower, &upper);
-  for (at->Seek(lower); at->Valid(); at->Next()) {
-    const auto position = keys::last_number(view(at->key()).substr(key.size()));
-    if (!position) return record_damaged(*reading, keys::kSequenceIndex);
-    positions.push_back(*position);
-  }
-  if (!at->status().ok()) return read_failed(*reading, at->status());
-
-  const auto retention = retention_->get();
-  const base::EpochMs now = options_.clock();
-  const model::Target chat = model::Target::chat(std::string(chat_id));
-  std::vector<MessagePtr> found;
-  for (const model::Position position : positions) {
-    auto message = message_at(*reading, chat, position, *retention, now);
-    if (!message) return std::unexpected(std::move(message.error()));
-    if (*message) found.push_back(std::move(*message));
-  }
-  return found;
+  auto found = find_message(id);
+  if (!found) return std::unexpected(std::move(found.error()));
+  return found->expired ? nullptr : std::move(found->message);
 }
 
 }  // namespace carillon::embedded

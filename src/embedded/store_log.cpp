@@ -75,19 +75,24 @@ Result<std::vector<MessagePtr>> Store::read_log(Position from, std::size_t limit
                                                 std::size_t max_bytes) const {
   const Reading reading(*this);
   if (!reading) return store_closed();
+  return read_log_records(*reading, from, limit, max_bytes);
+}
+
+Result<std::vector<MessagePtr>> read_log_records(const Database& database, Position from, std::size_t limit,
+                                                 std::size_t max_bytes) {
   std::string start;
   base::append_big_endian(start, from);
   const rocksdb::Slice lower(start);
-  const auto at = reading->iterate(keys::kLog, &lower, nullptr);
+  const auto at = database.iterate(keys::kLog, &lower, nullptr);
   std::vector<MessagePtr> messages;
   std::size_t bytes = 0;
   for (at->Seek(lower); at->Valid() && messages.size() < limit && bytes < max_bytes; at->Next()) {
     MessagePtr message = log_record(view(at->key()), view(at->value()));
-    if (!message) return record_damaged(*reading, keys::kLog);
+    if (!message) return record_damaged(database, keys::kLog);
     bytes += at->value().size();
     messages.push_back(std::move(message));
   }
-  if (!at->status().ok()) return read_failed(*reading, at->status());
+  if (!at->status().ok()) return read_failed(database, at->status());
   return messages;
 }
 

@@ -21,7 +21,8 @@ Result<std::optional<Permission>> Store::permission(const model::UserId& user,
   return found;
 }
 
-Result<std::vector<Permission>> Store::permissions_of_user(const model::UserId& user, std::string_view start,
+Result<std::vector<Permission>> Store::permissions_of_user(const model::UserId& user,
+                                                           const std::optional<model::Target>& after,
                                                            std::size_t limit) const {
   const Reading reading(*this);
   if (!reading) return store_closed();
@@ -29,13 +30,19 @@ Result<std::vector<Permission>> Store::permissions_of_user(const model::UserId& 
   bool damaged = false;
   std::string prefix, from;
   keys::id(prefix, user.str());
-  if (!start.empty()) from.append(start).append(1, '\1');
+  if (after) {
+    keys::id(from, after->id);
+    from += static_cast<char>(after->target_class);
+    from += '\0';
+  }
   const rocksdb::Status status =
       scan(*reading, keys::kPermissionsByUser, prefix, from, [&](std::string_view key, auto value) {
         const auto id = keys::take_id(key);
         Permission each{.user = user};
-        damaged = !id || key.size() != 1 || !record::decode_permission(value, each);
-        if (damaged || (found.size() >= limit && found.back().target.id != *id)) return false;
+        damaged = !id || key.size() != 1;
+        if (damaged || found.size() >= limit) return false;
+        damaged = !record::decode_permission(value, each);
+        if (damaged) return false;
         each.target = {static_cast<model::TargetClass>(key[0]), std::string(*id)};
         found.push_back(std::move(each));
         return true;
@@ -46,7 +53,7 @@ Result<std::vector<Permission>> Store::permissions_of_user(const model::UserId& 
 }
 
 Result<std::vector<Permission>> Store::permissions_of_target(const model::Target& target,
-                                                             std::string_view start,
+                                                             const std::optional<model::UserId>& after,
                                                              std::size_t limit) const {
   const Reading reading(*this);
   if (!reading) return store_closed();
@@ -54,7 +61,10 @@ Result<std::vector<Permission>> Store::permissions_of_target(const model::Target
   bool damaged = false;
   std::string prefix, from;
   keys::target(prefix, target.target_class, target.id);
-  if (!start.empty()) from.append(start).append(1, '\1');
+  if (after) {
+    keys::id(from, after->str());
+    from += '\0';
+  }
   const rocksdb::Status status =
       scan(*reading, keys::kPermissionsByTarget, prefix, from, [&](std::string_view key, auto value) {
         const auto user = keys::take_id(key);

@@ -46,6 +46,12 @@ Result<std::uint64_t> number(const Database& database, keys::ColumnFamily family
 
 }  // namespace
 
+Result<model::SequenceNumber> read_sequence(const Database& database, std::string_view chat_id) {
+  std::string key;
+  keys::id(key, chat_id);
+  return number(database, keys::kSequences, key);
+}
+
 Result<std::vector<QueueCursor>> Store::cursors() const {
   const Reading reading(*this);
   if (!reading) return store_closed();
@@ -129,9 +135,7 @@ Result<std::uint64_t> Store::dead_letter_count(std::string_view queue) const {
 Result<model::SequenceNumber> Store::sequence(std::string_view chat_id) const {
   const Reading reading(*this);
   if (!reading) return store_closed();
-  std::string key;
-  keys::id(key, chat_id);
-  return number(*reading, keys::kSequences, key);
+  return read_sequence(*reading, chat_id);
 }
 
 Result<std::optional<ports::Receipt>> Store::deduplication(std::string_view key, base::EpochMs now) const {

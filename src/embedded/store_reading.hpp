@@ -33,8 +33,18 @@ std::unexpected<base::Error> read_failed(const Database& database, const rocksdb
 /// A value that is not what this program writes; logged.
 std::unexpected<base::Error> record_damaged(const Database& database, keys::ColumnFamily family);
 
+/// The time of publication from which on a target's messages are kept.
+inline base::EpochMs oldest_kept(const Retention& retention, const model::Target& target, base::EpochMs now) {
+  return now - retention.for_target(target.target_class, target.id).count() + 1;
+}
+
 base::Result<LogEnd> read_log_end(const Database& database);
+/// As Store::read_log.
+base::Result<std::vector<model::MessagePtr>> read_log_records(const Database& database, model::Position from,
+                                                              std::size_t limit, std::size_t max_bytes);
 base::Result<std::vector<QueueCursor>> read_cursors(const Database& database);
+/// The last number given out in the chat; 0: none.
+base::Result<model::SequenceNumber> read_sequence(const Database& database, std::string_view chat_id);
 
 /// Calls `each(key without the prefix, value)` for the keys that begin with `prefix` and come after
 /// prefix+`after`, in order, until it returns false. The prefix ends in an id's zero byte.

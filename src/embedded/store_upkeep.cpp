@@ -1,65 +1,150 @@
-#include <fmt/format.h>
+#include "embedded/store_upkeep.hpp"
 
+#include <atomic>
+
+#include "base/log.hpp"
 #include "embedded/store_reading.hpp"
 
 namespace carillon::embedded {
 namespace {
 
-bool sound(keys::ColumnFamily family, std::string_view key, std::string_view value) {
-  ports::Permission permission;
-  switch (family) {
-    case keys::kMeta:
-      return true;
-    case keys::kLog:
-    case keys::kMessages:
-      return record::decode_message(value).has_value();
-    case keys::kCursors:
-      return key.starts_with(keys::kSettledTag) ? value.empty() : record::decode_number(value).has_value();
-    case keys::kDeadLetters:
-      return key.starts_with(keys::kLetterTag) ? record::decode_dead_letter(value).has_value()
-                                               : record::decode_number(value).has_value();
-    case keys::kMessageIds:
-      return record::decode_place(value).has_value();
-    case keys::kPermissionsByUser:
-    case keys::kPermissionsByTarget:
-      return record::decode_permission(value, permission);
-    case keys::kSequenceIndex:
-    case keys::kSequences:
-      return record::decode_number(value).has_value();
-    case keys::kDeduplication:
-      return record::decode_deduplication(value).has_value();
-  }
+using base::Result;
+using std::chrono::steady_clock;
+
+/// Longer ones are RocksDB's own, of column families in which nothing expires.
+constexpr std::uint64_t kMostPeriod = 24 * 3600;
+
+/// Stopped when either of the two is.
+class EitherStop {
+ public:
+  EitherStop(std::stop_token a, std::stop_token b)
+      : on_a_(std::move(a), [this] { source_.request_stop(); }),
+        on_b_(std::move(b), [this] { source_.request_stop(); }) {}
+  std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  std::stop_source source_;
+  std::stop_callback<std::function<void()>> on_a_, on_b_;
+};
+
+keys::ColumnFamily family_at(std::size_t index) {
+  return static_cast<keys::ColumnFamily>(index);
+}
+
+/// Whether a file is older than what its column family's options allow, by RocksDB's own clock.
+bool has_old_file(const Database& database, keys::ColumnFamily family, std::uint64_t period) {
+  std::int64_t now = 0;
+  if (!database.db().GetEnv()->GetCurrentTime(&now).ok()) return false;
+  rocksdb::ColumnFamilyMetaData meta;
+  database.db().GetColumnFamilyMetaData(database.handle(family), &meta);
+  for (const auto& level : meta.levels)
+    for (const auto& file : level.files) {
+      std::uint64_t made = file.file_creation_time;
+      // Not known of what recovery wrote: RocksDB then goes by the file system, too.
+      if (made == 0 && !database.db()
+                            .GetEnv()
+                            ->GetFileModificationTime(file.directory + '/' + file.relative_filename, &made)
+                            .ok())
+        continue;
+      if (!file.being_compacted && made + period <= static_cast<std::uint64_t>(now)) return true;
+    }
   return false;
+}
+
+/// RocksDB's own rewriting keeps each file on its level, where what deletes and what is deleted do not meet.
+rocksdb::Status rewrite(const Database& database, keys::ColumnFamily family, std::stop_token stop) {
+  std::atomic<bool> canceled{false};
+  const std::stop_callback on_stop(std::move(stop), [&] { canceled = true; });
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  options.canceled = &canceled;
+  return database.db().CompactRange(options, database.handle(family), nullptr, nullptr);
 }
 
 }  // namespace
 
-base::Result<void> Store::verify() const {
-  const Reading reading(*this);
+Result<BackupReport> StoreUpkeep::backup(const std::filesystem::path& out, std::uint64_t bytes_per_second,
+                                         const UpkeepProgress& progress, std::stop_token stop) const {
+  const Store::Reading reading(store_);
   if (!reading) return store_closed();
-  if (const auto files = reading->verify_files(std::numeric_limits<std::uint64_t>::max()); !files)
-    return files;
-  rocksdb::ReadOptions options;
-  options.fill_cache = false;
-  for (std::uint32_t i = 0; i < keys::kColumnFamilyNames.size(); ++i) {
-    const auto family = static_cast<keys::ColumnFamily>(i);
-    const std::unique_ptr<rocksdb::Iterator> at(reading->db().NewIterator(options, reading->handle(family)));
-    for (at->SeekToFirst(); at->Valid(); at->Next())
-      if (!sound(family, view(at->key()), view(at->value()))) return record_damaged(*reading, family);
-    if (!at->status().ok()) return read_failed(*reading, at->status());
-  }
-  return {};
+  const EitherStop either(std::move(stop), store_.long_reads_.get_token());
+  return create_backup(*reading, store_.epoch(), out, store_.directory(), bytes_per_second, progress,
+                       either.token());
 }
 
-base::Result<void> Store::compact() {
+Result<CheckReport> StoreUpkeep::check(const UpkeepProgress& progress, std::stop_token stop) const {
+  const Store::Reading reading(store_);
+  if (!reading) return store_closed();
+  const EitherStop either(std::move(stop), store_.long_reads_.get_token());
+  return check_database(*reading, store_.options_.clock(), progress, either.token());
+}
+
+std::chrono::seconds StoreUpkeep::retention_interval() const {
+  return rewrite_check_interval(store_.options_.retention);
+}
+
+void StoreUpkeep::follow_retention(std::stop_token stop) {
+  const Store::Reading reading(store_);
+  if (!reading || store_.failed()) return;
+  const EitherStop either(std::move(stop), store_.long_reads_.get_token());
+  const auto period = static_cast<std::uint64_t>(rewrite_period(store_.options_.retention).count());
+  rocksdb::Status status = flush_old(*reading);
+  for (const auto family : {keys::kLog, keys::kDeadLetters})
+    if (status.ok() && has_old_file(*reading, family, period))
+      status = rewrite(*reading, family, either.token());
+  for (std::size_t i = 0; i < filled_since_.size() && status.ok(); ++i) {
+    rocksdb::ColumnFamilyHandle* const handle = reading->handle(family_at(i));
+    const std::uint64_t allowed = reading->db().GetOptions(handle).periodic_compaction_seconds;
+    // RocksDB looks at the age of files only when something changes: an option set to what it is will do.
+    if (allowed != 0 && allowed <= kMostPeriod && has_old_file(*reading, family_at(i), allowed))
+      status = reading->db().SetOptions(handle, {{"periodic_compaction_seconds", std::to_string(allowed)}});
+  }
+  if (!status.ok() && !either.token().stop_requested())
+    base::log::warn("retention_behind", "what has expired could not be taken off the disk yet",
+                    {{"reason", status.ToString()}});
+}
+
+rocksdb::Status StoreUpkeep::flush_old(const Database& database) {
+  const auto now = steady_clock::now();
+  const auto period = rewrite_period(store_.options_.retention);
+  std::vector<rocksdb::ColumnFamilyHandle*> old;
+  for (std::size_t i = 0; i < filled_since_.size(); ++i) {
+    std::uint64_t entries = 0;
+    database.db().GetIntProperty(database.handle(family_at(i)),
+                                 rocksdb::DB::Properties::kNumEntriesActiveMemTable, &entries);
+    if (entries == 0) {
+      filled_since_[i] = {};
+    } else if (filled_since_[i] == steady_clock::time_point()) {
+      filled_since_[i] = now;
+    } else if (now - filled_since_[i] >= period) {
+      filled_since_[i] = {};
+      old.push_back(database.handle(family_at(i)));
+    }
+  }
+  if (old.empty()) return {};
+  rocksdb::FlushOptions options;
+  options.wait = false;
+  return database.db().Flush(options, old);
+}
+
+Result<void> Store::verify() const {
+  const auto report = StoreUpkeep(*this).check([](auto, auto) {}, {});
+  if (!report) return std::unexpected(report.error());
+  if (report->findings_total == 0) return {};
+  const std::string& first = report->findings.front();
+  return model::fail(kStoreCorrupt, corruption_text(directory_ / "store", {}, first));
+}
+
+Result<void> Store::compact() {
   const Reading reading(*this);
   if (!reading) return store_closed();
   rocksdb::CompactRangeOptions options;
   // A file that lies on the last level already passes the filter again too.
   options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
   for (std::uint32_t i = 0; i < keys::kColumnFamilyNames.size(); ++i) {
-    const rocksdb::Status status = reading->db().CompactRange(
-        options, reading->handle(static_cast<keys::ColumnFamily>(i)), nullptr, nullptr);
+    const rocksdb::Status status =
+        reading->db().CompactRange(options, reading->handle(family_at(i)), nullptr, nullptr);
     if (!status.ok()) return read_failed(*reading, status);
   }
   return {};

@@ -33,7 +33,7 @@ void ConnectionShard::subscribe(ShardMember& member, const model::Target& target
   if (added) subscribers.target = &found->first;
   member.links_.push_back({&subscribers, static_cast<std::uint32_t>(subscribers.entries.size())});
   subscribers.entries.push_back({&member, static_cast<std::uint32_t>(member.links_.size() - 1)});
-  if (target.target_class == model::TargetClass::user) member.user_ = &subscribers;
+  if (target.target_class == model::TargetClass::user) set_user(member, &subscribers);
 }
 
 void ConnectionShard::unsubscribe(ShardMember& member, const model::Target& target) {
@@ -58,6 +58,16 @@ bool ConnectionShard::subscribed(const ShardMember& member, const model::Target&
 
 model::UserId ConnectionShard::user_of(const ShardMember& member) {
   return member.user_ ? model::UserId(member.user_->target->id) : model::UserId();
+}
+
+const ports::UserListPtr& ConnectionShard::user_list(ShardMember& member) {
+  if (!member.user_list_) member.user_list_ = ports::list_of(user_of(member));
+  return member.user_list_;
+}
+
+void ConnectionShard::set_user(ShardMember& member, const Subscribers* user) {
+  member.user_ = user;
+  member.user_list_.reset();
 }
 
 std::vector<ShardMember*> ConnectionShard::chosen(const ports::DeliveryRun& run) const {
@@ -93,7 +103,7 @@ void ConnectionShard::unlink(ShardMember& member, std::uint32_t link) {
     moved.subscribers->entries[moved.entry].link = link;
   }
   member.links_.pop_back();
-  if (member.user_ == gone.subscribers) member.user_ = nullptr;
+  if (member.user_ == gone.subscribers) set_user(member, nullptr);
   if (entries.empty()) by_target_.erase(*gone.subscribers->target);
 }
 

@@ -45,6 +45,7 @@ class ShardMember {
   const model::ConnectionId id_;
   std::vector<Link> links_;
   const Subscribers* user_ = nullptr;  ///< of the user target: who the connection belongs to
+  ports::UserListPtr user_list_;       ///< the same by name, once it was asked for
   std::uint32_t everybody_ = kNowhere;
 };
 
@@ -64,6 +65,10 @@ class ConnectionShard {
   bool subscribed(const ShardMember& member, const model::Target& target) const;
   /// Whose connection it is, as its user target says; empty before it has one.
   static model::UserId user_of(const ShardMember& member);
+  /// The same as a list, made once; null before it has one.
+  static const ports::UserListPtr& user_list(ShardMember& member);
+  /// False as long as either is nobody's.
+  static bool same_user(const ShardMember& a, const ShardMember& b) { return a.user_ && a.user_ == b.user_; }
 
   /// Calls `visit(ShardMember&)` once for each connection that `run` is for. `visit` must not subscribe,
   /// unsubscribe or remove.
@@ -89,6 +94,7 @@ class ConnectionShard {
   std::vector<ShardMember*> chosen(const ports::DeliveryRun& run) const;
   const Subscribers* of_user(const model::UserId& user) const;
   void unlink(ShardMember& member, std::uint32_t link);
+  static void set_user(ShardMember& member, const Subscribers* user);
 
   std::unordered_map<std::string_view, ShardMember*> by_id_;
   std::unordered_map<model::Target, Subscribers, model::TargetHash> by_target_;

@@ -7,6 +7,26 @@
 
 namespace carillon::gateway {
 
+void RunTally::whole(ShardMember& member) {
+  ++whole_;
+  if (named_count_ == named_.size()) return;
+  for (std::uint32_t i = 0; i < named_count_; ++i)
+    if (ConnectionShard::same_user(*named_[i], member)) return;
+  named_[named_count_++] = &member;
+}
+
+ports::UserListPtr RunTally::list_users() const {
+  if (named_count_ == 0) return nullptr;
+  if (named_count_ == 1) return ConnectionShard::user_list(*named_[0]);
+  std::vector<model::UserId> users;
+  users.reserve(named_count_);
+  for (std::uint32_t i = 0; i < named_count_; ++i)
+    if (model::UserId user = ConnectionShard::user_of(*named_[i]); !user.empty())
+      users.push_back(std::move(user));
+  if (users.empty()) return nullptr;
+  return std::make_shared<const std::vector<model::UserId>>(std::move(users));
+}
+
 ports::DeliveryOutcome& RunTally::frame(std::uint32_t index) {
   if (frames_.empty()) frames_.resize(run_.index.size());
   return frames_[index];
@@ -14,6 +34,7 @@ ports::DeliveryOutcome& RunTally::frame(std::uint32_t index) {
 
 void RunTally::report(std::vector<ports::DeliveryOutcome>& out) {
   out.reserve(out.size() + run_.index.size());
+  ports::UserListPtr users;
   for (std::size_t i = 0; i < run_.index.size(); ++i) {
     // Delivery 0 is an ephemeral message: nobody waits for its outcome.
     if (run_.index[i].delivery == 0) continue;
@@ -21,6 +42,8 @@ void RunTally::report(std::vector<ports::DeliveryOutcome>& out) {
     outcome.delivery = run_.index[i].delivery;
     outcome.first = true;
     outcome.delivered += whole_;
+    if (!users) users = list_users();
+    outcome.users = ports::joined(users, outcome.users);
     out.push_back(std::move(outcome));
   }
 }

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <array>
 #include <memory>
-#include <unordered_set>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -13,18 +13,24 @@ namespace carillon::gateway {
 class WebSocketSession;
 
 /// What became of one run at the connections that it was for. A recipient that took the whole run costs one
-/// addition, however many messages the run holds.
+/// addition, however many messages the run holds, and its user is named once for all of them.
 class RunTally {
  public:
   explicit RunTally(const ports::DeliveryRun& run) : run_(run) {}
-  void whole() { ++whole_; }
+  /// `member` took all of it. It stays where it is until report() has returned.
+  void whole(ShardMember& member);
+  /// The outcome of one frame at the recipients that did not take the whole run.
   ports::DeliveryOutcome& frame(std::uint32_t index);
   /// Adds the first outcome of each delivery of the run.
   void report(std::vector<ports::DeliveryOutcome>& out);
 
  private:
+  ports::UserListPtr list_users() const;
+
   const ports::DeliveryRun& run_;
   std::uint32_t whole_ = 0;
+  std::uint32_t named_count_ = 0;
+  std::array<ShardMember*, ports::kMaxNamedUsers> named_;  ///< of those who took it whole, one for each user
   std::vector<ports::DeliveryOutcome> frames_;
 };
 

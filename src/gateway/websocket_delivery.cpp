@@ -35,7 +35,7 @@ bool WebSocketSession::deliver(const ports::DeliveryRunPtr& run, RunTally& tally
   if (queue.bytes() + frames.size() > most && connection_) connection_->make_room();
   if (lane_ || queue.bytes() + frames.size() > most) return deliver_in_parts(run, tally);
   queue.append_shared(run, frames);
-  tally.whole();
+  tally.whole(*this);
   if (connection_) connection_->flush_soon();
   return true;
 }
@@ -57,7 +57,10 @@ bool WebSocketSession::deliver_in_parts(const ports::DeliveryRunPtr& run, RunTal
     carry_out(step);
     keep = keep && !step.close;
     ports::DeliveryOutcome& outcome = tally.frame(i);
-    if (offered == bus::DeliveryLane::Offered::accepted) ++outcome.delivered;
+    if (offered == bus::DeliveryLane::Offered::accepted) {
+      ++outcome.delivered;
+      outcome.users = ports::joined(outcome.users, ConnectionShard::user_list(*this));
+    }
     if (offered == bus::DeliveryLane::Offered::waiting) ++outcome.waiting;
     if (offered == bus::DeliveryLane::Offered::gone) ++outcome.gone;
   }

@@ -10,6 +10,7 @@
 #include "base/bytes.hpp"
 #include "model/message.hpp"
 #include "ports/queue_admin.hpp"
+#include "ports/user_list.hpp"
 #include "ports/websocket_handler.hpp"
 
 namespace carillon::ports {
@@ -49,6 +50,7 @@ struct DeliveryOutcome {
   std::uint32_t delivered = 0;          ///< accepted into live connections' buffers
   std::uint32_t gone = 0;               ///< recipients whose connection is no more
   std::int32_t waiting = 0;             ///< change in the number of recipients that wait for a retry
+  UserListPtr users;                    ///< the first of those who accepted it
   std::vector<FailedRecipient> failed;  ///< out of attempts
 };
 

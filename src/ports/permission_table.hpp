@@ -34,12 +34,13 @@ class PermissionTable {
   /// Answered once no loop delivers that target to the user any more. Errors: forbidden, not_found, conflict.
   virtual void revoke(model::IdentityPtr actor, model::UserId user, model::Target target,
                       Completion<Permission> done) = 0;
-  /// Up to `limit` entries after `start` (the id of the last one seen), in byte order of the id.
-  virtual void list_by_user(model::UserId user, std::string start, std::size_t limit,
+  /// Up to `limit` entries behind `after`, in byte order of the target's id, then by class.
+  virtual void list_by_user(model::UserId user, std::optional<model::Target> after, std::size_t limit,
                             Completion<std::vector<Permission>> done) = 0;
-  virtual void list_by_target(model::Target target, std::string start, std::size_t limit,
+  /// Up to `limit` entries behind that of `after`, in byte order of the user's id.
+  virtual void list_by_target(model::Target target, std::optional<model::UserId> after, std::size_t limit,
                               Completion<std::vector<Permission>> done) = 0;
-  /// The role of `user` there; Role::none without an entry.
+  /// The role of `user` there; Role::none without an entry. Sees every change that was answered.
   virtual void role_of(model::UserId user, model::Target target, Completion<model::Role> done) = 0;
 };
 

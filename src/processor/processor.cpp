@@ -172,25 +172,39 @@ void Processor::apply(Slot& slot, ports::LoopIndex loop, ports::DeliveryOutcome&
   slot.delivered += outcome.delivered;
   slot.gone += outcome.gone;
   slot.waiting += outcome.waiting;
+  if (outcome.users) add_users(slot.users, std::move(outcome.users));
   if (outcome.failed.empty()) return;
   if (!slot.failed) slot.failed = std::make_unique<std::vector<ports::FailedRecipient>>();
   for (ports::FailedRecipient& each : outcome.failed) slot.failed->push_back(std::move(each));
+}
+
+void Processor::add_users(ports::UserListPtr& to, ports::UserListPtr users) {
+  if (!to) {
+    to = std::move(users);
+    return;
+  }
+  if (joined_.first != to || joined_.second != users) {
+    ports::UserListPtr both = ports::joined(to, users);
+    joined_ = {std::move(to), std::move(users), std::move(both)};
+  }
+  to = joined_.both;
 }
 
 SettledDelivery Processor::settle(ports::DeliveryId delivery, Slot& slot) {
   SettledDelivery settled{.delivery = delivery,
                           .queue = slot.queue,
                           .message = slot.message,
-                          .delivered = slot.delivered,
-                          .gone = slot.gone};
+                          .delivered = std::exchange(slot.delivered, 0),
+                          .gone = std::exchange(slot.gone, 0),
+                          .users = std::move(slot.users)};
   --in_flight_[slot.queue];
   --total_in_flight_;
   if (slot.failed) {
-    settled.result = slot.delivered > 0 ? DeliveryResult::partial_failure : DeliveryResult::failed;
+    settled.result = settled.delivered > 0 ? DeliveryResult::partial_failure : DeliveryResult::failed;
     settled.failed = std::move(*slot.failed);
     slot.state = State::dead;
   } else {
-    settled.result = slot.delivered > 0 ? DeliveryResult::delivered : DeliveryResult::undelivered;
+    settled.result = settled.delivered > 0 ? DeliveryResult::delivered : DeliveryResult::undelivered;
     release(slot);
   }
   return settled;
@@ -212,6 +226,13 @@ void Processor::release(Slot& slot) {
 std::optional<base::EpochMs> Processor::oldest(bus::QueueIndex queue) const {
   if (unsettled_[queue].empty()) return std::nullopt;
   return slots_[unsettled_[queue].smallest_value()].message->published_at;
+}
+
+std::optional<DeliveryProgress> Processor::find(bus::QueueIndex queue, model::Position position) const {
+  const std::uint32_t* const index = unsettled_[queue].find(position);
+  if (!index) return std::nullopt;
+  const Slot& slot = slots_[*index];
+  return DeliveryProgress{slot.delivered, slot.gone, slot.users};
 }
 
 std::vector<model::MessagePtr> Processor::peek(bus::QueueIndex queue, std::size_t limit) const {

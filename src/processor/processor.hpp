@@ -47,10 +47,18 @@ struct SettledDelivery {
   DeliveryResult result = DeliveryResult::undelivered;
   std::uint32_t delivered = 0;
   std::uint32_t gone = 0;
+  ports::UserListPtr users;  ///< the first of those who got it
   std::vector<ports::FailedRecipient> failed;
 
   /// To be moved to the dead letter queue; unsettled until dead_lettered() is called.
   bool is_dead_letter() const { return !failed.empty(); }
+};
+
+/// What became so far of a delivery that is not settled.
+struct DeliveryProgress {
+  std::uint32_t delivered = 0;
+  std::uint32_t gone = 0;
+  ports::UserListPtr users;
 };
 
 /// What a turn comes to.
@@ -92,6 +100,8 @@ class Processor {
   std::optional<model::Position> low_watermark(bus::QueueIndex queue) const {
     return unsettled_[queue].smallest();
   }
+  /// Of the unsettled message at `position`; nothing when there is none.
+  std::optional<DeliveryProgress> find(bus::QueueIndex queue, model::Position position) const;
   /// Unsettled messages, oldest first.
   std::vector<model::MessagePtr> peek(bus::QueueIndex queue, std::size_t limit) const;
 
@@ -101,6 +111,7 @@ class Processor {
     model::MessagePtr message;
     LoopMask pending = 0;  ///< loops that have not answered yet
     std::unique_ptr<std::vector<ports::FailedRecipient>> failed;
+    ports::UserListPtr users;
     std::uint32_t generation = 0;
     std::uint32_t delivered = 0;
     std::uint32_t gone = 0;
@@ -115,6 +126,7 @@ class Processor {
   void apply(Slot& slot, ports::LoopIndex loop, ports::DeliveryOutcome& outcome);
   SettledDelivery settle(ports::DeliveryId delivery, Slot& slot);
   void release(Slot& slot);
+  void add_users(ports::UserListPtr& to, ports::UserListPtr users);
 
   ports::LoopIndex loops_;
   std::size_t max_run_bytes_;
@@ -124,6 +136,10 @@ class Processor {
   std::vector<std::size_t> in_flight_;                             ///< by queue
   std::size_t total_in_flight_ = 0;
   std::string event_;  ///< the event being encoded; kept for its memory
+  /// The lists that were joined last, and what that gave: mostly those of the next message too.
+  struct {
+    ports::UserListPtr first, second, both;
+  } joined_;
 };
 
 }  // namespace carillon::processor

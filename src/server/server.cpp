@@ -19,6 +19,7 @@
 #include "gateway/gateway.hpp"
 #include "management/connection_routes.hpp"
 #include "management/queue_routes.hpp"
+#include "message_retrieval/message_routes.hpp"
 #include "outbound/curl_http_client.hpp"
 #include "publisher/http_message_publisher.hpp"
 #include "publisher/websocket_message_publisher.hpp"
@@ -157,6 +158,7 @@ std::vector<ports::Route> Server::Parts::routes() {
   std::vector<ports::Route> all = health_routes([this] { return not_ready(); });
   append(all, http_publisher.routes());
   append(all, permission_handler.routes());
+  append(all, message_retrieval::message_routes(node->history()));
   append(all, management::queue_routes(node->queues()));
   append(all, management::connection_routes(node->directory()));
   all.push_back(authorizer::ticket_route(tickets));

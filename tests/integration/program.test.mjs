@@ -6,7 +6,9 @@ import { after, describe, it } from 'node:test';
 import { HS256_AUTH, Server, removeDirectory, run, temporaryDirectory, toml, unique, useServer } from './harness.mjs';
 import { HS256_SECRET } from './tokens.mjs';
 
-const COMMANDS = ['serve', 'token', 'publish', 'listen', 'permissions', 'connections', 'queues', 'bench', 'config'];
+const COMMANDS = [
+  'serve', 'token', 'publish', 'listen', 'messages', 'trace', 'permissions', 'connections', 'queues', 'backup', 'restore', 'verify', 'bench', 'config',
+];
 
 describe('usage', () => {
   it('prints help everywhere and exits 0', async () => {

@@ -11,20 +11,17 @@ int main(int argc, char** argv) {
   auto store = embedded::Store::open(argv[1], {});
   if (!store) return std::cerr << store.error().details() << '\n', 1;
   for (int i = 2; i < argc; ++i) {
-    embedded::HistoryQuery query;
-    query.target = model::Target::chat(argv[i]);
-    query.newest_first = false;
-    query.limit = 1000;
-    while (true) {
+    ports::HistoryQuery query{.target = model::Target::chat(argv[i]), .oldest_first = true, .limit = 1000};
+    for (bool more = true; more;) {
       const auto page = (*store)->history(query);
       if (!page) return std::cerr << page.error().details() << '\n', 1;
-      for (const auto& message : *page) {
+      for (const auto& message : page->messages) {
         std::string line;
         model::append_event(line, *message, std::nullopt);
         std::cout << line << '\n';
+        query.after = message->position;
       }
-      if (page->empty()) break;
-      query.from = page->back()->position + 1;
+      more = page->more;
     }
     std::cout << R"({"type":"counter","chatId":")" << argv[i] << R"(","value":)"
               << (*store)->sequence(argv[i]).value() << "}\n";

@@ -52,6 +52,8 @@ Changes changes(const std::vector<ports::DeliveryOutcome>& outcomes) {
     EXPECT_EQ(each.waiting, -1);
     EXPECT_EQ(each.delivered + each.gone + each.failed.size(), 1u);
     if (each.delivered) found.delivered.push_back(each.delivery);
+    EXPECT_EQ(each.users != nullptr, each.delivered > 0);
+    if (each.users) EXPECT_THAT(*each.users, ElementsAre(model::UserId("alice")));
     if (each.gone) found.gone.push_back(each.delivery);
     if (each.failed.empty()) continue;
     found.failed.push_back(each.delivery);

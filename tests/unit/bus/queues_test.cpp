@@ -209,6 +209,32 @@ TEST(StandardQueue, PeekShowsAllOldestFirst) {
   EXPECT_THAT(queue.peek(0), IsEmpty());
 }
 
+TEST(Queues, AnEntrysStateCanBeAskedFor) {
+  const auto check = [](auto& queue, auto enqueue) {
+    EXPECT_FALSE(queue.find(1));
+    enqueue(1);
+    enqueue(2);
+    EXPECT_EQ(queue.find(1)->attempts, 0);
+    EXPECT_FALSE(queue.find(1)->in_flight);
+    std::vector<TakenEntry> taken;
+    queue.take(kStart, 1, taken);
+    EXPECT_TRUE(queue.find(1)->in_flight);
+    EXPECT_FALSE(queue.find(2)->in_flight);
+    const auto due = queue.retry(1, kStart, 0)->due;
+    EXPECT_FALSE(queue.find(1)->in_flight);
+    EXPECT_EQ(queue.find(1)->attempts, 1);
+    queue.take(due, 1, taken);
+    EXPECT_EQ(queue.find(1)->attempts, 2);
+    EXPECT_TRUE(queue.settle(1));
+    EXPECT_FALSE(queue.find(1));
+    EXPECT_TRUE(queue.find(2));
+  };
+  StandardQueue standard(kRetry);
+  check(standard, [&](model::Position at) { standard.enqueue(at, 0); });
+  FifoQueue fifo(kRetry);
+  check(fifo, [&](model::Position at) { fifo.enqueue(at, "a", 0); });
+}
+
 TEST(FifoQueue, OneInFlightPerGroup) {
   FifoQueue queue(kRetry);
   queue.enqueue(1, "a", 0);

@@ -50,6 +50,8 @@ TEST(CommandLine, HelpAndVersionEverywhere) {
                                         {"queues", "peek"},
                                         {"queues", "redrive"},
                                         {"queues", "purge"},
+                                        {"messages"},
+                                        {"trace"},
                                         {"config"},
                                         {"config", "check"},
                                         {"config", "print"},
@@ -112,6 +114,20 @@ TEST(CommandLine, BadUsageIsTwoAndSaysWhy) {
       {{"queues", "peek"}, "NAME is required"},
       {{"queues", "peek", "Q", "--limit", "0"}, "--limit"},
       {{"queues", "purge"}, "NAME is required"},
+      {{"messages"}, "--chat"},
+      {{"messages", "--chat", "c", "--target", "all"}, "--chat"},
+      {{"messages", "--target", "team:x"}, "--target"},
+      {{"messages", "--chat", "c", "--limit", "0"}, "--limit"},
+      {{"messages", "--chat", "c", "--limit", "1001"}, "--limit"},
+      {{"messages", "--chat", "c", "--limit", "5", "--all"}, "--limit"},
+      {{"messages", "--chat", "c", "--from", "yesterday"}, "--from: must be a time such as"},
+      {{"messages", "--chat", "c", "--sequences", "9-5"}, "--sequences: must be at most 1000 numbers"},
+      {{"messages", "--target", "org:o", "--sequences", "1"}, "--sequences"},
+      {{"messages", "--chat", "c", "--sequences", "1", "--all"}, "--sequences"},
+      {{"messages", "--chat", "c", "--sequences", "1", "--follow"}, "--sequences"},
+      {{"messages", "--chat", "c", "--follow", "--asc"}, "--follow"},
+      {{"trace"}, "MESSAGE_ID is required"},
+      {{"trace", "x"}, "MESSAGE_ID: must be a message id"},
       {{"config"}, "A subcommand is required"},
       {{"bench", "swim"}, "There is no command `swim`"},
       {{"bench", "fanout", "--protocol", "mqtt"}, "--protocol: must be carillon, nchan"},
@@ -224,6 +240,26 @@ TEST(CommandLine, PermissionsConnectionsAndQueues) {
   EXPECT_THAT(redrive.message_ids, ElementsAre("a", "b"));
   EXPECT_EQ(parsed<QueuesOptions>({"queues", "purge", "Q"}).action, QueuesOptions::Action::purge);
   EXPECT_EQ(parsed<QueuesOptions>({"queues", "list"}).action, QueuesOptions::Action::list);
+}
+
+TEST(CommandLine, MessagesAndTrace) {
+  const auto plain = parsed<MessagesOptions>({"messages", "--chat", "c"});
+  EXPECT_EQ(plain.chat, "c");
+  EXPECT_EQ(plain.limit, 50u);
+  EXPECT_FALSE(plain.all || plain.oldest_first || plain.follow);
+  const auto page =
+      parsed<MessagesOptions>({"messages", "--target", "user:u:1", "--limit", "7", "--asc", "--from",
+                               "2026-01-01T00:00:00Z", "--to", "2026-01-02T00:00:00+01:00"});
+  EXPECT_EQ(page.target, "user:u:1");
+  EXPECT_EQ(page.limit, 7u);
+  EXPECT_TRUE(page.oldest_first);
+  EXPECT_EQ(page.from, "2026-01-01T00:00:00Z");
+  EXPECT_EQ(page.to, "2026-01-02T00:00:00+01:00");
+  EXPECT_TRUE(parsed<MessagesOptions>({"messages", "--target", "all", "--all"}).all);
+  EXPECT_TRUE(parsed<MessagesOptions>({"messages", "--chat", "c", "--follow", "--limit", "5"}).follow);
+  EXPECT_EQ(parsed<MessagesOptions>({"messages", "--chat", "c", "--sequences", "3,5-9"}).sequences, "3,5-9");
+  const std::string id = "0199b0c2-0000-7000-8000-00000000002a";
+  EXPECT_EQ(parsed<TraceOptions>({"trace", id}).message_id, id);
 }
 
 TEST(CommandLine, Config) {

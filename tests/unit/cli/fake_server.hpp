@@ -3,6 +3,7 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -11,10 +12,14 @@
 
 namespace carillon::cli {
 
-/// One connection on a free port of loopback, handled by `script` on a thread of its own.
+/// One connection on a free port of loopback, handled by `script` on a thread of its own; or several, one
+/// after the other.
 class FakeServer {
  public:
-  explicit FakeServer(std::function<void(int)> script) : listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  using Script = std::function<void(int)>;
+
+  explicit FakeServer(Script script) : FakeServer(std::vector<Script>{std::move(script)}) {}
+  explicit FakeServer(std::vector<Script> scripts) : listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -23,10 +28,12 @@ class FakeServer {
         ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
       std::abort();
     port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this, script = std::move(script)] {
-      const int socket = ::accept(listener_, nullptr, nullptr);
-      script(socket);
-      ::close(socket);
+    thread_ = std::thread([this, scripts = std::move(scripts)] {
+      for (const Script& script : scripts) {
+        const int socket = ::accept(listener_, nullptr, nullptr);
+        script(socket);
+        ::close(socket);
+      }
     });
   }
   ~FakeServer() {

@@ -6,24 +6,12 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
-#include "unit/cli/fake_server.hpp"
+#include "unit/cli/scripted_server.hpp"
 
 namespace carillon::cli {
 namespace {
 
 using model::Opcode;
-
-std::string accepting(const std::string& request) {
-  return "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
-         websocket_accept(header_value(request, "sec-websocket-key")) +
-         "\r\nSec-WebSocket-Protocol: carillon.v1\r\n\r\n";
-}
-
-std::string frame(Opcode opcode, std::string_view payload) {
-  std::string out;
-  model::append_frame(out, opcode, payload);
-  return out;
-}
 
 struct Ran {
   int status;

@@ -19,6 +19,7 @@ class FailingDisk : public rocksdb::FileSystemWrapper {
   std::atomic<bool> fail_sync{false};
   std::atomic<bool> fail_append{false};
   std::atomic<bool> fail_new_files{false};
+  std::atomic<int> appends_left{-1};  ///< to the write-ahead log, before they fail; below 0: no end
   std::unique_ptr<rocksdb::Env> env;
 
   rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
@@ -28,6 +29,12 @@ class FailingDisk : public rocksdb::FileSystemWrapper {
     const rocksdb::IOStatus made = target()->NewWritableFile(name, options, file, debug);
     if (made.ok() && name.ends_with(".log")) *file = std::make_unique<File>(std::move(*file), *this);
     return made;
+  }
+
+  bool used_up() {
+    const int left = appends_left;
+    if (left > 0) --appends_left;
+    return left == 0;
   }
 
  private:
@@ -40,7 +47,7 @@ class FailingDisk : public rocksdb::FileSystemWrapper {
     using FSWritableFileOwnerWrapper::Append;
     rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
                              rocksdb::IODebugContext* debug) override {
-      return disk_.fail_append ? no_space() : target()->Append(data, options, debug);
+      return disk_.fail_append || disk_.used_up() ? no_space() : target()->Append(data, options, debug);
     }
     rocksdb::IOStatus Sync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
       return disk_.fail_sync ? rocksdb::IOStatus::IOError("injected") : target()->Sync(options, debug);

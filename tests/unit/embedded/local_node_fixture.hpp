@@ -34,14 +34,17 @@ class RecordingGateway final : public ports::ConnectionGateway {
         for (const auto& frame : run->index) {
           ports::DeliveryOutcome outcome;
           outcome.delivery = frame.delivery;
-          if (fail_with_.empty())
+          if (fail_with_.empty()) {
             outcome.delivered = 1;
-          else
+            outcome.users = ports::list_of(UserId("bob"));
+          } else
             outcome.failed.push_back({UserId("bob"), ConnectionId("c-bob"), fail_with_});
           outcomes.push_back(std::move(outcome));
         }
         runs_.push_back(run);
       }
+      if (holding_) held_.insert(held_.end(), outcomes.begin(), outcomes.end());
+      if (holding_) outcomes.clear();
     }
     changed_.notify_all();
     sink_(0, std::move(outcomes));
@@ -67,6 +70,16 @@ class RecordingGateway final : public ports::ConnectionGateway {
     const std::lock_guard lock(mutex_);
     fail_with_ = std::move(reason);
   }
+  /// From now on what is delivered is not answered; with `false`, all of it is.
+  void hold(bool holding) {
+    std::vector<ports::DeliveryOutcome> outcomes;
+    {
+      const std::lock_guard lock(mutex_);
+      holding_ = holding;
+      if (!holding) outcomes.swap(held_);
+    }
+    sink_(0, std::move(outcomes));
+  }
   /// Waits until `count` frames were delivered, and gives them all as text.
   std::vector<std::string> frames(std::size_t count) {
     std::unique_lock lock(mutex_);
@@ -91,6 +104,8 @@ class RecordingGateway final : public ports::ConnectionGateway {
   std::condition_variable changed_;
   std::vector<ports::DeliveryRunPtr> runs_;
   std::vector<std::string> events_;
+  std::vector<ports::DeliveryOutcome> held_;
+  bool holding_ = false;
   std::string fail_with_;
 };
 

@@ -39,9 +39,10 @@ class MessageTableTest : public StoreTest {
     });
   }
   std::vector<Position> history() {
-    HistoryQuery query{.target = model::Target::chat("chat-1"), .newest_first = false, .limit = 100'000};
+    ports::HistoryQuery query{
+        .target = model::Target::chat("chat-1"), .oldest_first = true, .limit = 100'000};
     query.max_bytes = 1u << 30;
-    return positions(*store_->history(query));
+    return positions(store_->history(query)->messages);
   }
   MessageStorage::DeadLetterSink no_dead_letters() {
     return [](ports::QueuedMessage letter, ports::Completion<void>) { ADD_FAILURE() << letter.reason; };
@@ -70,7 +71,8 @@ TEST_F(MessageTableTest, StoringAgainChangesNothing) {
   const auto first = history();
   ASSERT_TRUE(table.store({all, 9, {}}));
   EXPECT_EQ(history(), first);
-  EXPECT_EQ(store_->messages_with_sequence("chat-1", 5)->size(), 1u);
+  const ports::NumberRange all_numbers{1, 9};
+  EXPECT_EQ(positions(store_->sequences("chat-1", {&all_numbers, 1}, 9)->messages), first);
 }
 
 TEST_F(MessageTableTest, WritesOfALostGenerationAreRefused) {
@@ -151,8 +153,8 @@ TEST(MessageTableFailure, WorkerStoresEverythingAcrossAFailedStore) {
   disk.fail_append = false;
   storage.accept(messages(201, 300));
   wait_until_stored(storage, 300);
-  HistoryQuery query{.target = model::Target::chat("chat-1"), .limit = 1000};
-  EXPECT_EQ(store.history(query)->size(), 300u);
+  ports::HistoryQuery query{.target = model::Target::chat("chat-1"), .limit = 1000};
+  EXPECT_EQ(store.history(query)->messages.size(), 300u);
   EXPECT_GE(storage.status().failed_writes, 1u);
 }
 

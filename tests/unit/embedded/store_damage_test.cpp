@@ -60,9 +60,9 @@ TEST_F(StoreDamageTest, SecondOpenerIsRefused) {
 TEST_F(StoreDamageTest, NewerFormatIsRefused) {
   publish(1, 3);
   store_.reset();
-  std::ofstream(directory_.path() / "format") << "carillon store 2\n";
+  std::ofstream(directory_.path() / "format") << "carillon store 3\n";
   expect_refused(directory_.path(), kStoreTooNew);
-  std::ofstream(directory_.path() / "format") << "carillon store 1\n";
+  std::ofstream(directory_.path() / "format") << "carillon store 2\n";
   open();
   EXPECT_EQ(store_->log_end()->position, 3u);
 }

@@ -99,13 +99,14 @@ class StoreTest : public ::testing::Test {
     const auto written = store_->write_synced(batch, store_->generation());
     ASSERT_TRUE(written) << written.error().details();
   }
-  /// Messages into the log and the message table.
+  /// Messages into the log and the message table, with the chat's counter.
   void publish(model::Position first, model::Position last, const std::string& chat = "chat-1") {
     commit([&](CommitBatch& batch) {
       for (model::Position position = first; position <= last; ++position) {
         batch.add_message(sample_message(position, chat));
         store_one(batch, sample_message(position, chat));
       }
+      batch.set_sequence(chat, last);
     });
   }
   std::filesystem::path database() const { return directory_.path() / "store"; }

@@ -1,4 +1,5 @@
 #include <future>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -27,6 +28,13 @@ class DeliveryTest : public GatewayTest {
       ++filled_;
     }
     FAIL() << "the socket takes everything";
+  }
+  static std::set<std::string> names(const ports::DeliveryOutcome& outcome) {
+    std::set<std::string> found;
+    if (outcome.users)
+      for (const model::UserId& each : *outcome.users)
+        EXPECT_TRUE(found.insert(each.str()).second) << "twice";
+    return found;
   }
   ports::DeliveryId first_waiting_ = 0;
   int filled_ = 0;
@@ -76,6 +84,72 @@ TEST_F(DeliveryTest, AllUsersExceptAndOnly) {
             3u);
   for (const char* text : {"1", "2", "4", "5", "8"}) EXPECT_EQ(a1->message().payload, text);
   for (const char* text : {"1", "3", "5", "6", "8"}) EXPECT_EQ(b->message().payload, text);
+}
+
+TEST_F(DeliveryTest, OutcomesNameWhoAcceptedTheRun) {
+  start();
+  const auto a1 = open("/?user=a");
+  const auto a2 = open("/?user=a");
+  const auto b = open("/?user=b");
+  const auto nameless = open("/?user=n");
+  for (std::size_t i : {0u, 1u}) subscribe(i, {Target::user("a"), Target::chat("x")});
+  subscribe(2, {Target::user("b"), Target::chat("x")});
+  subscribe(3, {Target::chat("x"), Target::chat("n")});
+  const auto with = [&](Target target, ports::DeliveryId id, auto change) {
+    auto run = std::const_pointer_cast<ports::DeliveryRun>(run_of(std::move(target), {"1", "2"}, id));
+    change(*run);
+    gateway_->deliver(0, {run});
+    EXPECT_EQ(names(outcome(id)), names(outcome(id + 1))) << "one list for the run";
+    return names(outcome(id));
+  };
+  using Names = std::set<std::string>;
+  EXPECT_EQ(with(Target::chat("x"), 1, [](auto&) {}), (Names{"a", "b"}));
+  EXPECT_EQ(outcome(1).delivered, 4u) << "two of a, one of b, one without a name";
+  EXPECT_EQ(outcome(1).users, outcome(2).users) << "not a copy for each message";
+  EXPECT_EQ(with(Target::chat("x"), 3, [](auto& run) { run.except = model::UserId("a"); }), Names{"b"});
+  EXPECT_EQ(with(Target::chat("x"), 5, [](auto& run) { run.only = {model::UserId("a")}; }), Names{"a"});
+  EXPECT_EQ(with(Target::user("b"), 7, [](auto&) {}), Names{"b"});
+  EXPECT_EQ(with(Target::user("b"), 9, [](auto&) {}), Names{"b"});
+  EXPECT_EQ(outcome(7).users, outcome(9).users) << "a user's own list is made once";
+  EXPECT_EQ(with(Target::all(), 11, [](auto&) {}), (Names{"a", "b"}));
+  EXPECT_EQ(with(Target::chat("n"), 13, [](auto&) {}), Names{});
+  EXPECT_EQ(outcome(13).delivered, 1u);
+  EXPECT_EQ(with(Target::chat("nobody"), 15, [](auto&) {}), Names{});
+}
+
+TEST_F(DeliveryTest, AfterTheFirstUsersOnlyTheNumberGoesOn) {
+  start();
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (std::size_t i = 0; i < 2 * ports::kMaxNamedUsers; ++i) {
+    const std::string user = "user" + std::to_string(i);
+    clients.push_back(open("/?user=" + user));
+    subscribe(i, {Target::user(user), Target::chat("x")});
+  }
+  gateway_->deliver(0, {run_of(Target::chat("x"), {"1"})});
+  EXPECT_EQ(outcome(1).delivered, 2 * ports::kMaxNamedUsers);
+  EXPECT_EQ(names(outcome(1)).size(), ports::kMaxNamedUsers);
+}
+
+TEST_F(DeliveryTest, ARecipientThatWaitsIsNamedOnceItAccepted) {
+  settings_.max_attempts = 1000;
+  start();
+  const auto slow = open("/?user=slow", {}, 4096);
+  const auto good = open("/?user=good");
+  const auto id = subscribe(0, {Target::user("slow"), Target::chat("x"), Target::chat("f")});
+  subscribe(1, {Target::user("good"), Target::chat("x")});
+  fill_up(id, Target::chat("f"));
+  gateway_->deliver(0, {run_of(Target::chat("x"), {"for both"}, 1)});
+  EXPECT_EQ(names(outcome(1)), std::set<std::string>{"good"});
+  EXPECT_TRUE(names(outcome(first_waiting_)).empty());
+  for (int i = 0; i < filled_ + 1; ++i) EXPECT_EQ(slow->message().payload.size(), 100'000u);
+  for (int i = 0; i < 10; ++i) {
+    settle();
+    advance(seconds(10));
+  }
+  EXPECT_EQ(slow->message().payload, "for both");
+  const auto served = [](const auto& sum) { return sum.waiting == 0; };
+  EXPECT_EQ(names(outcome(1, served)), (std::set<std::string>{"good", "slow"}));
+  EXPECT_EQ(names(outcome(first_waiting_, served)), std::set<std::string>{"slow"});
 }
 
 TEST_F(DeliveryTest, RemovedTargetsGetNothingAfterTheirNotice) {
@@ -261,96 +335,6 @@ TEST_F(DeliveryTest, ManyConnectionsAndManyRuns) {
   for (std::size_t i = 0; i < clients.size(); i += 2) clients[i].reset();
   for (ports::LoopIndex loop : {0u, 1u}) gateway_->deliver(loop, {run_of(Target::chat("x"), {"end"}, 0)});
   for (std::size_t i = 1; i < clients.size(); i += 2) EXPECT_EQ(clients[i]->message().payload, "end");
-}
-
-TEST_F(DeliveryTest, DrainSaysGoodbyeToEverybody) {
-  add_route("GET", "/open", ports::Access::open, echo_route());
-  std::promise<ports::HttpResponder> under_way;
-  add_route("GET", "/later", ports::Access::open, [&](ports::HttpRequest, ports::HttpResponder respond) {
-    under_way.set_value(std::move(respond));
-  });
-  start();
-  const auto versioned = open("/", "Sec-WebSocket-Protocol: carillon.v1\r\n");
-  EXPECT_EQ(versioned->message().payload, R"({"type":"connected"})");
-  const auto plain = open();
-  subscribe(1, {Target::chat("x")});
-  TestClient busy(port());
-  busy.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
-  auto respond = under_way.get_future().get();
-  TestClient idle(port());
-  idle.send("GET /open HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_EQ(idle.answer().status, 200);
-
-  gateway_->deliver(0, {run_of(Target::chat("x"), {"queued"})});
-  std::promise<void> drained;
-  EXPECT_FALSE(gateway_->draining());
-  gateway_->drain([&] { drained.set_value(); });
-  EXPECT_TRUE(gateway_->draining());
-  EXPECT_TRUE(idle.ended());
-  EXPECT_EQ(plain->message().payload, "queued");
-  EXPECT_TRUE(versioned->message().payload.starts_with(R"({"type":"reconnect","afterMs":)"));
-
-  TestClient late(port());
-  late.send(upgrade_request("/"));
-  const Answer refused = late.answer();
-  EXPECT_EQ(refused.status, 503);
-  EXPECT_EQ(refused.body, R"({"error":"Service draining"})");
-  TestClient probe(port());
-  probe.send("GET /open HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_EQ(probe.answer()["connection"], "close");
-
-  advance(settings_.drain * 4 / 5);
-  for (const auto& client : {versioned.get(), plain.get()}) {
-    EXPECT_EQ(client->message().close_code(), 1001);
-    client->send(close_frame(1001));
-    EXPECT_TRUE(client->ended());
-  }
-  auto future = drained.get_future();
-  settle();
-  EXPECT_EQ(future.wait_for(seconds(0)), std::future_status::timeout) << "a request is still under way";
-  respond(ports::HttpResponse::json(200, "{}"));
-  EXPECT_EQ(busy.answer()["connection"], "close");
-  EXPECT_TRUE(busy.ended());
-  EXPECT_EQ(future.wait_for(seconds(20)), std::future_status::ready);
-}
-
-TEST_F(DeliveryTest, ADrainEndsWhenItsTimeIsOver) {
-  start();
-  const auto stubborn = open();
-  std::promise<void> drained;
-  gateway_->drain([&] { drained.set_value(); });
-  settle();
-  advance(settings_.drain);
-  EXPECT_EQ(drained.get_future().wait_for(seconds(20)), std::future_status::ready);
-  gateway_->stop();
-  EXPECT_EQ(stubborn->message().close_code(), 1001);
-  EXPECT_EQ(handler_.disconnected(handler_.connection(0)), 1001);
-}
-
-TEST_F(DeliveryTest, CloseCodesOfTheDrainAreSpread) {
-  start();
-  std::vector<std::unique_ptr<TestClient>> clients;
-  for (int i = 0; i < 10; ++i) clients.push_back(open());
-  for (std::size_t i = 0; i < 10; ++i) handler_.connection(i);
-  std::promise<void> drained;
-  gateway_->drain([&] { drained.set_value(); });
-  settle();
-  EXPECT_EQ(handler_.disconnected(handler_.connection(0)), 1001);
-  for (std::size_t i = 2; i < 10; ++i) EXPECT_FALSE(handler_.is_disconnected(handler_.connection(i))) << i;
-  advance(settings_.drain * 2 / 5);
-  for (std::size_t i = 1; i < 5; ++i) EXPECT_EQ(handler_.disconnected(handler_.connection(i)), 1001);
-  for (std::size_t i = 8; i < 10; ++i) EXPECT_FALSE(handler_.is_disconnected(handler_.connection(i))) << i;
-}
-
-TEST_F(DeliveryTest, StopClosesEverythingAtOnce) {
-  start();
-  const auto client = open();
-  handler_.connection(0);
-  settle();
-  gateway_->stop();
-  EXPECT_EQ(client->message().close_code(), 1001);
-  EXPECT_EQ(handler_.disconnected(handler_.connection(0)), 1001);
-  EXPECT_EQ(gateway_->connection_count(), 0u);
 }
 
 }  // namespace

@@ -149,6 +149,7 @@ void GatewayTest::start() {
         sum.delivered += each.delivered;
         sum.gone += each.gone;
         sum.waiting += each.waiting;
+        sum.users = ports::joined(sum.users, each.users);
         for (auto& failed : each.failed) sum.failed.push_back(std::move(failed));
       }
     }

@@ -214,6 +214,83 @@ TEST(Processor, ADeadLetterIsUnsettledUntilItIsDurable) {
   EXPECT_EQ(processor.depth(kWebSocketFifoQueue), 0u);
 }
 
+std::vector<std::string> names(const ports::UserListPtr& users) {
+  std::vector<std::string> found;
+  if (users)
+    for (const model::UserId& each : *users) found.push_back(each.str());
+  return found;
+}
+
+ports::UserListPtr list(std::initializer_list<const char*> users) {
+  std::vector<model::UserId> made;
+  for (const char* each : users) made.emplace_back(each);
+  return std::make_shared<const std::vector<model::UserId>>(std::move(made));
+}
+
+TEST(Processor, NamesOfAllLoopsAndRetriesAreJoined) {
+  Processor processor(3, 2);
+  const auto a = message("a"), b = message("a");
+  const auto dispatch = processor.dispatch(std::vector{item(a), item(b)}, Holders({{"a", 0b11}}), 1);
+  const auto with = [](ports::DeliveryOutcome outcome, ports::UserListPtr users) {
+    outcome.users = std::move(users);
+    return outcome;
+  };
+  const auto& index = dispatch.runs[0][0]->index;
+  const auto one = list({"ann", "bob"}), two = list({"bob", "cid"});
+  answer(processor, 0, {with(first(index[0].delivery, 2), one), with(first(index[1].delivery, 2, 1), one)});
+  EXPECT_THAT(names(processor.find(kWebSocketStandardQueue, a->position)->users), ElementsAre("ann", "bob"));
+  auto settled =
+      answer(processor, 1, {with(first(index[0].delivery, 2), two), with(first(index[1].delivery, 2), two)});
+  ASSERT_EQ(settled.size(), 1u);
+  EXPECT_THAT(names(settled[0].users), ElementsAre("ann", "bob", "cid"));
+  const auto shared = settled[0].users;
+  const auto progress = processor.find(kWebSocketStandardQueue, b->position);
+  EXPECT_EQ(progress->delivered, 4u);
+  EXPECT_EQ(progress->users, shared) << "messages of one run share the joined list too";
+  settled = answer(processor, 0, {with(change(index[1].delivery), list({"dan"}))});
+  ASSERT_EQ(settled.size(), 1u);
+  EXPECT_THAT(names(settled[0].users), ElementsAre("ann", "bob", "cid", "dan"));
+  EXPECT_FALSE(processor.find(kWebSocketStandardQueue, b->position));
+  EXPECT_FALSE(processor.find(kWebSocketFifoQueue, b->position));
+}
+
+TEST(Processor, NoMoreThanTheFirstUsersAreNamed) {
+  Processor processor(3, 3);
+  const auto delivery = processor.dispatch(std::vector{item(message("a"))}, Holders({{"a", 0b111}}), 1)
+                            .runs[0][0]
+                            ->index[0]
+                            .delivery;
+  std::vector<SettledDelivery> settled;
+  for (ports::LoopIndex loop = 0; loop < 3; ++loop) {
+    std::vector<model::UserId> users;
+    for (int n = 0; n < 20; ++n) users.emplace_back(std::to_string(loop) + "-" + std::to_string(n));
+    auto outcome = first(delivery, 20);
+    outcome.users = std::make_shared<const std::vector<model::UserId>>(std::move(users));
+    settled = answer(processor, loop, {std::move(outcome)});
+  }
+  ASSERT_EQ(settled.size(), 1u);
+  EXPECT_EQ(settled[0].delivered, 60u);
+  ASSERT_EQ(settled[0].users->size(), ports::kMaxNamedUsers);
+  EXPECT_EQ(settled[0].users->back().str(), "1-11");
+}
+
+TEST(Processor, WhatASettledDeadLetterDeliveredIsNotToldAgain) {
+  Processor processor(3, 1);
+  const auto made = message("a", "a");
+  const auto delivery =
+      processor.dispatch(std::vector{item(made)}, Holders({{"a", 1}}), 1).runs[0][0]->index[0].delivery;
+  auto outcome = first(delivery, 1, 1);
+  outcome.users = list({"ann"});
+  answer(processor, 0, {std::move(outcome)});
+  const auto settled = answer(processor, 0, {change(delivery, "bob")});
+  EXPECT_EQ(settled.at(0).delivered, 1u);
+  EXPECT_THAT(names(settled.at(0).users), ElementsAre("ann"));
+  const auto left = processor.find(kWebSocketFifoQueue, made->position);
+  ASSERT_TRUE(left) << "its dead letter is not durable yet";
+  EXPECT_EQ(left->delivered, 0u);
+  EXPECT_FALSE(left->users);
+}
+
 TEST(Processor, ResultsByWhoGotIt) {
   const auto result_of = [](std::vector<ports::DeliveryOutcome> outcomes) {
     Processor processor(3, 1);

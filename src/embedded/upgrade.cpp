@@ -1,0 +1,95 @@
+#include "embedded/upgrade.hpp"
+
+#include <fmt/format.h>
+
+#include "base/ids.hpp"
+#include "base/log.hpp"
+#include "embedded/commit_batch.hpp"
+#include "embedded/format_file.hpp"
+#include "embedded/record.hpp"
+#include "embedded/store_reading.hpp"
+
+namespace carillon::embedded {
+namespace {
+
+using base::Result;
+
+constexpr std::size_t kEpochBytes = 12;
+constexpr std::size_t kTokenSecretBytes = 32;
+constexpr std::uint32_t kEntriesPerWrite = 1000;
+constexpr std::uint64_t kMessagesPerReport = 1'000'000;
+/// Above every key that begins with an id: no byte of UTF-8 is 0xff.
+constexpr std::string_view kAboveIds = "\xff";
+
+Result<void> written(const Database& database, const rocksdb::Status& status) {
+  if (!status.ok()) return std::unexpected(database.error(status));
+  return {};
+}
+
+/// Format 2 has a byte in the index's keys that tells the chat's own numbers from those that publishers gave.
+/// What an interrupted attempt left behind is in the way of nothing: everything is made again.
+Result<void> rebuild_sequence_index(const Database& database) {
+  rocksdb::DB& db = database.db();
+  rocksdb::ColumnFamilyHandle* const index = database.handle(keys::kSequenceIndex);
+  const auto emptied = db.DeleteRange(rocksdb::WriteOptions(), index, rocksdb::Slice(), slice(kAboveIds));
+  if (!emptied.ok()) return written(database, emptied);
+
+  rocksdb::ReadOptions read;
+  read.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> at(db.NewIterator(read, database.handle(keys::kMessages)));
+  rocksdb::WriteBatch entries;
+  std::string key, value;
+  std::uint64_t messages = 0;
+  for (at->SeekToFirst(); at->Valid(); at->Next()) {
+    const auto message = record::decode_message(view(at->value()));
+    if (!message) return record_damaged(database, keys::kMessages);
+    key.clear();
+    value.clear();
+    if (append_sequence_index_key(key, *message)) {
+      record::append_number(value, static_cast<std::uint64_t>(message->published_at));
+      entries.Put(index, key, value);
+    }
+    if (entries.Count() >= kEntriesPerWrite) {
+      if (const auto status = db.Write(rocksdb::WriteOptions(), &entries); !status.ok())
+        return written(database, status);
+      entries.Clear();
+    }
+    if (++messages % kMessagesPerReport == 0)
+      base::log::info("store_upgrading", "the store is being upgraded", {{"messages", messages}});
+  }
+  if (!at->status().ok()) return read_failed(database, at->status());
+  return written(database, db.Write(rocksdb::WriteOptions(), &entries));
+}
+
+}  // namespace
+
+std::string new_epoch() {
+  return base::random_token(kEpochBytes);
+}
+
+std::string new_token_secret() {
+  return base::random_token(kTokenSecretBytes);
+}
+
+Result<void> write_names(const Database& database, std::string_view epoch, std::string_view token_secret) {
+  rocksdb::WriteBatch names;
+  names.Put(database.handle(keys::kMeta), slice(keys::kEpochKey), slice(epoch));
+  names.Put(database.handle(keys::kMeta), slice(keys::kTokenSecretKey), slice(token_secret));
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  return written(database, database.db().Write(synced, &names));
+}
+
+Result<void> upgrade_database(const Database& database, unsigned format) {
+  base::log::info("store_upgrade", "a store of an older format is upgraded; this happens once",
+                  {{"from", format}, {"to", kFormatVersion}});
+  if (const auto rebuilt = rebuild_sequence_index(database); !rebuilt) return rebuilt;
+  rocksdb::PinnableSlice epoch;
+  const rocksdb::Status status = database.get(keys::kMeta, keys::kEpochKey, epoch);
+  if (!status.ok()) return read_failed(database, status);
+  if (const auto named = write_names(database, view(epoch), new_token_secret()); !named) return named;
+  base::log::info("store_upgraded", "the store has this program's format", {{"format", kFormatVersion}});
+  return {};
+}
+
+}  // namespace carillon::embedded
