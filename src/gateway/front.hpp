@@ -23,6 +23,8 @@ class Front {
  public:
   /// All unfinished messages and request bodies together.
   static constexpr std::size_t kUnfinishedBytes = 256u << 20;
+  /// All large answers that their readers have not taken yet together.
+  static constexpr std::size_t kUnsentBytes = 256u << 20;
 
   /// Throws std::runtime_error when the settings cannot work.
   Front(Settings settings, Timing timing);
@@ -32,6 +34,7 @@ class Front {
   const OriginPolicy origins;
   const TrustedProxies proxies;
   MemoryBudget unfinished{kUnfinishedBytes};
+  MemoryBudget unsent{kUnsentBytes};
   const FrameRules rules;
   const FrameRules echo_rules;  ///< binary too
   const HttpLimits http_limits;

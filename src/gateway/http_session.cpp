@@ -15,21 +15,29 @@ namespace {
 namespace errors = model::errors;
 
 constexpr std::size_t kMaxExchanges = 64;
+/// Answers up to this size are not counted; the number of exchanges bounds them.
+constexpr std::size_t kSmallAnswer = 64 * 1024;
+/// What the larger ones of one connection may hold, unless it is a single one.
+constexpr std::size_t kMaxUnsent = 16u << 20;
+constexpr std::int64_t kRetryAfterMs = 1000;
 constexpr std::chrono::seconds kTokenRemembered{30};
 constexpr std::chrono::seconds kHandshakePatience{30};  ///< how long a handler may think about an upgrade
 
 }  // namespace
 
 HttpSession::HttpSession(Connection& connection, std::optional<model::Error> refusal)
-    : connection_(&connection),
+    : front_(connection.loop().front()),
+      connection_(&connection),
       refusal_(std::move(refusal)),
-      parser_(std::make_unique<HttpRequestParser>(connection.loop().front().http_limits)),
+      parser_(std::make_unique<HttpRequestParser>(front_.http_limits)),
       since_(connection.loop().now()) {}
 
-HttpSession::~HttpSession() = default;
+HttpSession::~HttpSession() {
+  if (unsent_ > 0) front_.unsent.give(unsent_);
+}
 
 Front& HttpSession::front() const {
-  return connection_->loop().front();
+  return front_;
 }
 
 bool HttpSession::stalled() const {
@@ -244,16 +252,31 @@ void HttpSession::answer(std::uint64_t number, ports::HttpResponse response) {
   if (exchange.ready) return;
   exchange.ready = true;
   exchange.response = std::move(response);
+  if (!charge(exchange))
+    exchange.response =
+        ports::HttpResponse::error(model::retry_later(errors::kOverloaded, kRetryAfterMs, "unread answers"));
   if (number != first_number_) return;
   const auto alive = shared_from_this();
   send_answers();
   if (connection_) proceed();
 }
 
+/// Counts a large answer until its reader has taken it. False when there is no room for it.
+bool HttpSession::charge(Exchange& exchange) {
+  const std::size_t size = exchange.response.body.size();
+  if (size <= kSmallAnswer) return true;
+  if ((unsent_ > 0 && unsent_ + size > kMaxUnsent) || !front_.unsent.take(size)) return false;
+  exchange.charged = size;
+  unsent_ += size;
+  waiting_ += size;
+  return true;
+}
+
 void HttpSession::send_answers() {
   while (!exchanges_.empty() && exchanges_.front().ready) {
     Exchange exchange = std::move(exchanges_.front());
     exchanges_.pop_front();
+    waiting_ -= exchange.charged;
     ++first_number_;
     const bool close = exchange.close || (exchanges_.empty() && (ending_ || front().draining));
     write_response(connection_->out(), std::move(exchange.response),
@@ -294,6 +317,8 @@ void HttpSession::on_closed() {
 }
 
 void HttpSession::on_drained() {
+  front_.unsent.give(unsent_ - waiting_);
+  unsent_ = waiting_;
   if (!ending_ && connection_->paused() && !stalled()) connection_->resume();
 }
 

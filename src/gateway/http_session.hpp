@@ -46,7 +46,8 @@ class HttpSession final : public Protocol, public std::enable_shared_from_this<H
     bool close = false;
     bool http_1_0 = false;
     bool has_origin = false;
-    std::string origin;  ///< allowed to read the answer
+    std::string origin;       ///< allowed to read the answer
+    std::size_t charged = 0;  ///< bytes of the answer that count among the unsent ones
     ports::HttpResponse response;
   };
   /// A complete request whose token is being verified.
@@ -86,14 +87,18 @@ class HttpSession final : public Protocol, public std::enable_shared_from_this<H
   void abandon_handshake();
 
   void refuse(std::uint64_t number, ports::HttpResponse response);
+  bool charge(Exchange& exchange);
   void send_answers();
   void proceed();
 
+  Front& front_;
   Connection* connection_;
   std::optional<model::Error> refusal_;
   std::unique_ptr<HttpRequestParser> parser_;
   RouteMatch match_;  ///< of the request whose header is complete
   std::deque<Exchange> exchanges_;
+  std::size_t unsent_ = 0;          ///< charged for answers that wait or lie in the outbound buffer
+  std::size_t waiting_ = 0;         ///< of these, behind an earlier exchange
   std::uint64_t first_number_ = 0;  ///< of exchanges_.front()
   std::optional<Handshake> handshake_;
   std::string authorization_;    ///< the last one that was verified

@@ -5,7 +5,8 @@
 
 namespace carillon::gateway {
 
-/// How much memory unfinished messages and request bodies of all connections may hold together. Any thread.
+/// How much memory one kind of thing (unfinished messages and bodies, unsent answers) may hold in all
+/// connections together. Any thread.
 class MemoryBudget {
  public:
   explicit MemoryBudget(std::size_t limit) : limit_(limit) {}

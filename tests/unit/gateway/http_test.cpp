@@ -310,6 +310,37 @@ TEST_F(HttpTest, LargeAnswersReachASlowReader) {
   EXPECT_EQ(client.answer().status, 200);
 }
 
+TEST_F(HttpTest, LargeAnswersThatNobodyReadsAreBounded) {
+  constexpr std::size_t kRequests = 10, kBytes = 4'000'000, kFit = 4;
+  std::mutex mutex;
+  std::vector<ports::HttpResponder> waiting;
+  add_route("GET", "/large", Access::open, [&](ports::HttpRequest, ports::HttpResponder respond) {
+    const std::lock_guard lock(mutex);
+    waiting.push_back(std::move(respond));
+    if (waiting.size() < kRequests) return;
+    // Backwards, so that all wait for the first one.
+    for (; !waiting.empty(); waiting.pop_back())
+      waiting.back()(ports::HttpResponse::json(200, std::string(kBytes, 'x')));
+  });
+  start();
+  TestClient client(port(), 4096);
+  const auto ask_all = [&] {
+    std::string requests;
+    for (std::size_t i = 0; i < kRequests; ++i) requests += get("/large");
+    client.send(requests);
+    std::size_t whole = 0;
+    for (std::size_t i = 0; i < kRequests; ++i) {
+      const Answer answer = client.answer();
+      if (answer.status == 200) EXPECT_EQ(answer.body.size(), kBytes);
+      if (answer.status == 503) EXPECT_EQ(answer["retry-after"], "1");
+      whole += answer.status == 200 ? 1 : 0;
+    }
+    return whole;
+  };
+  EXPECT_EQ(ask_all(), kFit);
+  EXPECT_EQ(ask_all(), kFit) << "what was read does not count any more";
+}
+
 TEST_F(HttpTest, APeerThatTakesNothingIsDropped) {
   add_route("GET", "/large", Access::open, [](ports::HttpRequest, ports::HttpResponder respond) {
     respond(ports::HttpResponse::json(200, std::string(30'000'000, 'x')));
