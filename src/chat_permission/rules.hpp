@@ -15,6 +15,11 @@ struct Change {
   bool another_owner;         ///< somebody else than `user` is owner there; matters when it takes_owner()
 };
 
+/// What can be said without knowing the entry, so that it costs nothing to refuse who may change nothing
+/// there. Pure. Errors: forbidden.
+model::Result<void> check_actor(const model::Identity& actor, const model::UserId& user,
+                                model::Role actor_role, model::Role wanted);
+
 /// Whether the change may be made only while there is another owner, which is costly to know: to be asked
 /// about once the rest allows the change.
 bool takes_owner(const Change& change);

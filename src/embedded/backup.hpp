@@ -51,5 +51,7 @@ base::Result<BackupReport> restore_backup(const std::filesystem::path& in,
 
 /// Whether a restore into the data directory was interrupted, and has to be repeated.
 bool restore_unfinished(const std::filesystem::path& data_directory);
+/// The restore is complete, as the store has its name: what says otherwise was left behind by a crash.
+void forget_restore(const std::filesystem::path& data_directory);
 
 }  // namespace carillon::embedded

@@ -7,8 +7,9 @@
 
 namespace carillon::embedded {
 
-/// Makes `out` a private directory for backups of the store with this epoch, or sees that it is one. Errors:
-/// invalid_parameter (inside the data directory, or full of something else), unavailable.
+/// Makes `out` a private directory for backups of the store with this epoch. What is there already must be a
+/// directory itself (no link), this user's, and empty or full of such backups; it becomes private again.
+/// Errors: invalid_parameter (it is not so, or lies inside the data directory), store_too_new, unavailable.
 base::Result<void> prepare_backup_directory(const std::filesystem::path& out,
                                             const std::filesystem::path& data_directory,
                                             std::string_view epoch);

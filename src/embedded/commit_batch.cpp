@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <deque>
 #include <tuple>
 
 #include "base/bytes.hpp"
@@ -105,6 +106,13 @@ void CommitBatch::delete_permission(const model::UserId& user, const model::Targ
   erase(keys::kPermissionsByTarget, by_target(user, target));
 }
 
+void CommitBatch::set_owners(const model::Target& target, std::uint64_t owners) {
+  key_.clear();
+  keys::target(key_, target.target_class, target.id);
+  if (owners == 0) return erase(keys::kPermissionsByTarget, key_);
+  put_number(keys::kPermissionsByTarget, owners);
+}
+
 const std::string& CommitBatch::by_user(const model::UserId& user, const model::Target& target) {
   key_.clear();
   keys::permission_by_user(key_, user.str(), target);
@@ -190,11 +198,19 @@ void CommitBatch::set_delivery_flush(std::uint64_t flush) {
 
 void CommitBatch::store_messages(std::span<const model::MessagePtr> messages) {
   sorted_.clear();
-  for (const model::MessagePtr& message : messages) {
+  std::deque<model::Message> put_back;
+  for (const model::MessagePtr& each : messages) {
+    const model::Message* message = each.get();
+    if (each->redrive && each->redrive->original != 0) {
+      model::Message& original = put_back.emplace_back(*each);
+      original.position = each->redrive->original;
+      original.redrive.reset();
+      message = &original;
+    }
     value_.clear();
     record::append_place(value_, *message);
     put(keys::kMessageIds, message->id.view(), value_);
-    sorted_.push_back(message.get());
+    sorted_.push_back(message);
   }
   // In the order of the keys, each insert into RocksDB's skip lists starts close to where it ends.
   std::ranges::sort(sorted_, [](const model::Message* a, const model::Message* b) {

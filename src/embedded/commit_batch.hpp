@@ -39,6 +39,8 @@ class CommitBatch {
   /// Both directions, by user and by target.
   void put_permission(const ports::Permission& permission);
   void delete_permission(const model::UserId& user, const model::Target& target);
+  /// How many of the target's entries say owner, once the batch counts.
+  void set_owners(const model::Target& target, std::uint64_t owners);
 
   /// Everything up to `position`, it included, is settled in the queue.
   void set_cursor(std::string_view queue, model::Position position);
@@ -62,7 +64,7 @@ class CommitBatch {
   void set_delivery_flush(std::uint64_t flush);
 
   /// The messages into the message table, the sequence index and the id index. Repeating it changes nothing.
-  /// Cheapest for some hundred at once.
+  /// Cheapest for some hundred at once. What came back from the dead letters goes where it was.
   void store_messages(std::span<const model::MessagePtr> messages);
 
   /// Removes log records below `before`, which must not be above the last position: the newest record stays,

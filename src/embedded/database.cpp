@@ -193,7 +193,8 @@ void Database::check_files(std::uint64_t history_bytes,
   const auto is_history = [](const rocksdb::LiveFileMetaData& file) {
     return file.column_family_name == keys::kColumnFamilyNames[keys::kMessages] ||
            file.column_family_name == keys::kColumnFamilyNames[keys::kSequenceIndex] ||
-           file.column_family_name == keys::kColumnFamilyNames[keys::kMessageIds];
+           file.column_family_name == keys::kColumnFamilyNames[keys::kMessageIds] ||
+           file.column_family_name == keys::kColumnFamilyNames[keys::kDeliveries];
   };
   std::ranges::sort(files, [&](const auto& a, const auto& b) {
     return std::pair(is_history(a), b.largest_seqno) < std::pair(is_history(b), a.largest_seqno);

@@ -70,9 +70,10 @@ base::Result<void> replace_file(const std::filesystem::path& path, std::string_v
   const bool written =
       ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0;
   ::close(file);
-  if (!written) return system_failure("write", unfinished);
-  if (::rename(unfinished.c_str(), path.c_str()) != 0) return system_failure("replace", path);
-  return sync_directory(path.parent_path());
+  if (written && ::rename(unfinished.c_str(), path.c_str()) == 0) return sync_directory(path.parent_path());
+  auto failure = system_failure(written ? "replace" : "write", path);
+  ::unlink(unfinished.c_str());
+  return failure;
 }
 
 base::Result<void> write_format(const std::filesystem::path& data_directory) {

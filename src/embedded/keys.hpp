@@ -74,7 +74,8 @@ inline void target(std::string& out, model::TargetClass target_class, std::strin
   out += static_cast<char>(target_class);
   id(out, target_id);
 }
-/// The target's id stands before its class: lists go by id.
+/// In permissions_by_target the user's id follows target(); the key that ends there has the number of owners.
+/// By user the target's id stands before its class: lists go by id.
 inline void permission_by_user(std::string& out, std::string_view user, const model::Target& target) {
   id(out, user);
   id(out, target.id);

@@ -25,6 +25,8 @@ constexpr std::size_t kWorthWriting = 256;
 constexpr std::chrono::microseconds kGather{200};
 constexpr std::size_t kMaxWaiting = 100'000;
 constexpr std::size_t kMaxWaitingBytes = 256u << 20;
+constexpr std::size_t kMaxBatchChanges = 1000;
+constexpr std::size_t kMaxWaitingChanges = 10'000;
 constexpr std::size_t kCachedCounters = 100'000;
 constexpr std::size_t kRateLimitedUsers = 100'000;
 constexpr std::int64_t kRetryAfterMs = 1000;
@@ -70,7 +72,10 @@ LocalBus::LocalBus(base::EventLoop& loop, const bus::Settings& settings, Store& 
       next_position_(end.position + 1),
       last_timestamp_(end.published_at) {
   CommitWriter::Listener listener;
-  listener.failed = [this] { loop_.post([this] { on_store_failed(); }); };
+  listener.failed = [this] {
+    neighbours_.failed();
+    loop_.post([this] { on_store_failed(); });
+  };
   listener.reopened = [this](std::uint64_t generation) {
     loop_.post([this, generation] { on_store_reopened(generation); });
   };
@@ -97,7 +102,12 @@ void LocalBus::enqueue(Pending pending) {
 }
 
 void LocalBus::submit(Change change) {
-  if (!store_usable_ && !change.patient) return change.done(std::unexpected(store_unavailable()));
+  if (!change.patient) {
+    if (!store_usable_) return change.done(std::unexpected(store_unavailable()));
+    if (waiting_changes_ >= kMaxWaitingChanges)
+      return change.done(std::unexpected(model::retry_later(errors::kOverloaded, kRetryAfterMs)));
+    ++waiting_changes_;
+  }
   changes_.push_back(std::move(change));
   schedule();
 }
@@ -112,29 +122,28 @@ void LocalBus::schedule() {
 }
 
 void LocalBus::pump() {
-  if (gathering()) return;
-  while (store_usable_ && !writing_ && (!publications_.empty() || !changes_.empty())) {
-    next_position_ = last_position_ + 1;
-    take_changes(batch_);
-    take_publications(batch_);
-    for (const auto& [scope, value] : sequences_.changes()) batch_.set_sequence(scope, value);
-    if (batch_.empty()) {
-      // Everything was refused, or needs nothing written.
-      finish({}, std::move(batch_));
-      continue;
-    }
-    writing_ = true;
-    last_batch_ = decided_.size();
-    gather_over_ = false;
-    gather_timer_.cancel();
-    writer_->submit(std::move(batch_), generation_, [this](Result<void> result, CommitBatch batch) {
-      loop_.post([this, result = std::move(result), batch = std::move(batch)]() mutable {
-        writing_ = false;
-        finish(std::move(result), std::move(batch));
-        pump();
-      });
-    });
+  if (!store_usable_ || writing_ || (publications_.empty() && changes_.empty()) || gathering()) return;
+  next_position_ = last_position_ + 1;
+  take_changes(batch_);
+  take_publications(batch_);
+  for (const auto& [scope, value] : sequences_.changes()) batch_.set_sequence(scope, value);
+  if (batch_.empty()) {
+    // Everything was refused, or needs nothing written. What is left is for another turn of the loop.
+    finish({}, std::move(batch_));
+    if (!publications_.empty() || !changes_.empty()) schedule();
+    return;
   }
+  writing_ = true;
+  last_batch_ = decided_.size();
+  gather_over_ = false;
+  gather_timer_.cancel();
+  writer_->submit(std::move(batch_), generation_, [this](Result<void> result, CommitBatch batch) {
+    loop_.post([this, result = std::move(result), batch = std::move(batch)]() mutable {
+      writing_ = false;
+      finish(std::move(result), std::move(batch));
+      pump();
+    });
+  });
 }
 
 bool LocalBus::gathering() {
@@ -159,10 +168,13 @@ void LocalBus::wait_to_gather(std::chrono::microseconds time) {
 }
 
 void LocalBus::take_changes(CommitBatch& batch) {
-  std::vector<Change> changes;
-  changes.swap(changes_);
-  for (Change& change : changes)
+  for (std::size_t taken = 0;
+       taken < kMaxBatchChanges && !changes_.empty() && batch.bytes() < kMaxBatchBytes / 2; ++taken) {
+    Change change = std::move(changes_.front());
+    changes_.pop_front();
+    waiting_changes_ -= !change.patient;
     if (change.decide(batch)) staged_changes_.push_back(std::move(change));
+  }
 }
 
 void LocalBus::take_publications(CommitBatch& batch) {
@@ -351,8 +363,9 @@ void LocalBus::on_store_failed() {
   publications.swap(publications_);
   waiting_bytes_ = 0;
   for (Pending& each : publications) each.done(std::unexpected(store_unavailable()));
-  std::vector<Change> changes;
+  std::deque<Change> changes;
   changes.swap(changes_);
+  waiting_changes_ = 0;
   for (Change& each : changes) {
     if (each.patient)
       changes_.push_back(std::move(each));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -32,7 +33,8 @@ class LocalBus final : public ports::MessageBus {
   struct Change {
     std::move_only_function<bool(CommitBatch&)> decide;
     std::move_only_function<void(base::Result<void>)> done;
-    /// Waits for a failed store to be reopened, instead of being refused.
+    /// Waits for a failed store to be reopened, or for its turn behind many others, instead of being
+    /// refused.
     bool patient = false;
   };
   /// What the bus asks of its neighbours.
@@ -45,6 +47,8 @@ class LocalBus final : public ports::MessageBus {
     std::function<void(std::vector<std::pair<model::MessagePtr, bus::QueueMask>>)> committed;
     /// Messages without durability: to be delivered now.
     std::function<void(std::vector<model::MessagePtr>)> ephemeral;
+    /// The store failed and is about to be reopened. Called on the writer thread.
+    std::function<void()> failed;
     /// The store was reopened: messages from `from` on may be in the log without having been handed on.
     std::function<void(model::Position from)> recover;
   };
@@ -55,6 +59,7 @@ class LocalBus final : public ports::MessageBus {
 
   void publish(ports::Publication publication, ports::Completion<ports::Receipt> done) override;
 
+  /// Decided in the order of submission, some hundreds per batch. `done` gets overloaded when too many wait.
   void submit(Change change);
   /// For use in Change::decide: the message takes the next position of this batch and is handed on with it.
   model::MessagePtr append(model::Message message, CommitBatch& batch);
@@ -115,7 +120,8 @@ class LocalBus final : public ports::MessageBus {
 
   std::vector<Pending> publications_;  ///< waiting for the next batch
   std::size_t waiting_bytes_ = 0;
-  std::vector<Change> changes_;
+  std::deque<Change> changes_;
+  std::size_t waiting_changes_ = 0;  ///< of them those that are not patient
   std::vector<model::MessagePtr> ephemeral_;
   bool scheduled_ = false;
   boost::asio::steady_timer gather_timer_;

@@ -156,6 +156,10 @@ bool LocalDeadLetters::stage_redrive(Redrive& redrive, CommitBatch& batch) {
     for (const ports::FailedRecipient& each : (*letter)->failed)
       if (!each.user.empty() && std::ranges::find(to.users, each.user) == to.users.end())
         to.users.push_back(each.user);
+    if (redrive.queue == bus::kMessageStorageQueue) {
+      const Position before = message.redrive ? message.redrive->original : 0;
+      to.original = before != 0 ? before : message.position;
+    }
     message.redrive = std::move(to);
     batch.delete_dead_letter(name(redrive.queue), place, message.id);
     bus_.append(std::move(message), batch);

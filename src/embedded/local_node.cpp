@@ -126,10 +126,10 @@ LocalNode::Core::Core(NodeSettings settings, std::unique_ptr<Store> store, bus::
       trace_(loop_, topics_, *store_, delivery_, channels_, results_, storage_),
       history_(
           *store_, storage_, [this] { return bus_.last_position(); },
-          [this](MessagePtr message, ports::Completion<ports::MessageTrace> done) {
+          [this](MessagePtr message, ports::Completion<LocalTrace::Rest> done) {
             trace_.describe(std::move(message), std::move(done));
           }),
-      permission_table_(loop_, *store_, bus_, permissions_, connections_),
+      permission_table_(loop_, *store_, bus_, permissions_, connections_, history_.pool()),
       upkeep_(*store_),
       disk_guard_(settings_.disk_reserve_bytes) {}
 
@@ -143,6 +143,7 @@ LocalBus::Neighbours LocalNode::Core::neighbours() {
                 for (MessagePtr& each : messages) items.push_back({bus::kNoQueue, std::move(each)});
                 delivery_.dispatch(std::move(items));
               },
+          .failed = [this] { storage_.start_over(); },
           .recover =
               [this](Position from) {
                 storage_.announce(bus_.last_position());

@@ -85,18 +85,27 @@ void LocalPermissionTable::revoke(model::IdentityPtr actor, UserId user, Target 
 
 void LocalPermissionTable::list_by_user(UserId user, std::optional<Target> after, std::size_t limit,
                                         Completion<std::vector<Permission>> done) {
-  done(store_.permissions_of_user(user, after, limit));
+  const std::optional<UserId> asking(user);
+  reads_.run(asking, std::move(done), [this, user = std::move(user), after = std::move(after), limit] {
+    return store_.permissions_of_user(user, after, limit);
+  });
 }
 
 void LocalPermissionTable::list_by_target(Target target, std::optional<UserId> after, std::size_t limit,
                                           Completion<std::vector<Permission>> done) {
-  done(store_.permissions_of_target(target, after, limit));
+  reads_.run({}, std::move(done), [this, target = std::move(target), after = std::move(after), limit] {
+    return store_.permissions_of_target(target, after, limit);
+  });
 }
 
 void LocalPermissionTable::role_of(UserId user, Target target, Completion<model::Role> done) {
-  const auto entry = store_.permission(user, target);
-  if (!entry) return done(std::unexpected(entry.error()));
-  done(*entry ? (*entry)->role : model::Role::none);
+  const std::optional<UserId> asking(user);
+  reads_.run(asking, std::move(done),
+             [this, user = std::move(user), target = std::move(target)]() -> Result<model::Role> {
+               const auto entry = store_.permission(user, target);
+               if (!entry) return std::unexpected(entry.error());
+               return *entry ? (*entry)->role : model::Role::none;
+             });
 }
 
 void LocalPermissionTable::audit_refusal(const model::Identity& actor, const UserId& user,

@@ -5,18 +5,25 @@
 #include "embedded/local_bus.hpp"
 #include "embedded/local_connections.hpp"
 #include "embedded/local_permissions.hpp"
+#include "embedded/read_pool.hpp"
 #include "ports/permission_table.hpp"
 
 namespace carillon::embedded {
 
 /// The permission table's port: changes go through the bus loop's batches, so that they are ordered with
 /// publishing and subscribing. An audit line is written for each, and for refused ones at most a few per
-/// second, the rest being counted.
+/// second, the rest being counted. Reads run on the history's threads, within their limits: those of one
+/// user's entries count for that user.
 class LocalPermissionTable final : public ports::PermissionTable {
  public:
   LocalPermissionTable(base::EventLoop& loop, const Store& store, LocalBus& bus,
-                       LocalPermissions& permissions, LocalConnections& connections)
-      : loop_(loop), store_(store), bus_(bus), permissions_(permissions), connections_(connections) {}
+                       LocalPermissions& permissions, LocalConnections& connections, ReadPool& reads)
+      : loop_(loop),
+        store_(store),
+        bus_(bus),
+        permissions_(permissions),
+        connections_(connections),
+        reads_(reads) {}
 
   void grant(model::IdentityPtr actor, model::UserId user, model::Target target, model::Role role,
              ports::Completion<ports::Grant> done) override;
@@ -37,6 +44,7 @@ class LocalPermissionTable final : public ports::PermissionTable {
   LocalBus& bus_;
   LocalPermissions& permissions_;
   LocalConnections& connections_;
+  ReadPool& reads_;
   base::LogSampler refusals_{10};  ///< bus loop
 };
 

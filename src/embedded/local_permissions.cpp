@@ -1,7 +1,5 @@
 #include "embedded/local_permissions.hpp"
 
-#include <algorithm>
-
 namespace carillon::embedded {
 namespace {
 
@@ -13,7 +11,6 @@ using model::UserId;
 using ports::Permission;
 
 constexpr std::size_t kPage = 1000;
-constexpr std::size_t kMaxOwnerCounts = 4096;
 
 void make_key(std::string& out, const UserId& user, const Target& target) {
   out.assign(user.str());
@@ -92,107 +89,103 @@ Result<bool> LocalPermissions::share_chat(const UserId& a, const UserId& b) {
   return false;
 }
 
+Result<Role> LocalPermissions::role_in_batch(const UserId& user, const Target& target) {
+  if (const auto found = staged_.find(key_of(user, target)); found != staged_.end())
+    return found->second.role;
+  return role(user, target);
+}
+
 Result<std::optional<Permission>> LocalPermissions::entry_in_batch(const UserId& user, const Target& target) {
   if (const auto found = staged_.find(key_of(user, target)); found != staged_.end()) {
-    if (found->second.permission.role == Role::none) return std::nullopt;
-    return found->second.permission;
+    if (found->second.role == Role::none) return std::nullopt;
+    return found->second;
   }
   return store_.permission(user, target);
 }
 
-Result<std::size_t> LocalPermissions::owners_of(const Target& target) {
-  if (const auto found = owners_.find(target); found != owners_.end()) return found->second;
-  std::size_t owners = 0;
-  std::optional<UserId> after;
-  while (true) {
-    const auto page = store_.permissions_of_target(target, after, kPage);
-    if (!page) return std::unexpected(page.error());
-    owners += static_cast<std::size_t>(std::ranges::count(*page, Role::owner, &Permission::role));
-    if (page->size() < kPage) break;
-    after = page->back().user;
-  }
-  if (owners_.size() >= kMaxOwnerCounts) owners_.clear();
-  owners_.emplace(target, owners);
-  return owners;
+Result<std::uint64_t> LocalPermissions::owners_in_batch(const Target& target) {
+  if (const auto found = staged_owners_.find(target); found != staged_owners_.end()) return found->second;
+  return store_.owners(target);
 }
 
-Result<bool> LocalPermissions::another_owner(const UserId& user, const Target& target) {
-  auto owners = owners_of(target);
-  if (!owners) return std::unexpected(owners.error());
-  for (const auto& [key, each] : staged_) {
-    if (each.permission.target != target) continue;
-    *owners += each.permission.role == Role::owner;
-    *owners -= each.before == Role::owner;
-  }
-  const auto own = entry_in_batch(user, target);
+Result<Role> LocalPermissions::check(const model::Identity& actor, const UserId& user, const Target& target,
+                                     Role wanted) {
+  const auto own = role_in_batch(actor.user, target);
   if (!own) return std::unexpected(own.error());
-  return *owners > (*own && (*own)->role == Role::owner ? 1u : 0u);
+  if (auto allowed = chat_permission::check_actor(actor, user, *own, wanted); !allowed)
+    return std::unexpected(allowed.error());
+  const auto current = role_in_batch(user, target);
+  if (!current) return std::unexpected(current.error());
+  chat_permission::Change change{actor, user, *own, *current, wanted, true};
+  if (takes_owner(change)) {
+    const auto owners = owners_in_batch(target);
+    if (!owners) return std::unexpected(owners.error());
+    change.another_owner = *owners > 1;
+  }
+  if (auto allowed = check_change(change); !allowed) return std::unexpected(allowed.error());
+  return *current;
 }
 
-Result<void> LocalPermissions::check(const model::Identity& actor, const UserId& user, const Target& target,
-                                     Role current, Role wanted) {
-  const auto own = entry_in_batch(actor.user, target);
-  if (!own) return std::unexpected(own.error());
-  chat_permission::Change change{actor, user, *own ? (*own)->role : Role::none, current, wanted, true};
-  if (auto allowed = check_change(change); !allowed || !takes_owner(change)) return allowed;
-  const auto another = another_owner(user, target);
-  if (!another) return std::unexpected(another.error());
-  change.another_owner = *another;
-  return check_change(change);
-}
-
-void LocalPermissions::stage(Permission permission, Role before_in_batch) {
-  const auto [at, fresh] =
-      staged_.try_emplace(key_of(permission.user, permission.target), Staged{permission, before_in_batch});
-  if (!fresh) at->second.permission = std::move(permission);
+Result<void> LocalPermissions::stage(Permission permission, Role before, CommitBatch& batch) {
+  const bool was_owner = before == Role::owner, is_owner = permission.role == Role::owner;
+  if (was_owner != is_owner) {
+    auto owners = owners_in_batch(permission.target);
+    if (!owners) return std::unexpected(owners.error());
+    if (is_owner)
+      ++*owners;
+    else if (*owners > 0)  // only a damaged store has an owner and counts none
+      --*owners;
+    batch.set_owners(permission.target, *owners);
+    staged_owners_.insert_or_assign(permission.target, *owners);
+  }
+  if (permission.role == Role::none)
+    batch.delete_permission(permission.user, permission.target);
+  else
+    batch.put_permission(permission);
+  std::string key = key_of(permission.user, permission.target);
+  staged_.insert_or_assign(std::move(key), std::move(permission));
+  return {};
 }
 
 Result<ports::Grant> LocalPermissions::stage_grant(const model::Identity& actor, const UserId& user,
                                                    const Target& target, Role role, base::EpochMs now,
                                                    CommitBatch& batch) {
-  const auto current = entry_in_batch(user, target);
-  if (!current) return std::unexpected(current.error());
-  const Role before = *current ? (*current)->role : Role::none;
-  if (auto allowed = check(actor, user, target, before, role); !allowed)
-    return std::unexpected(allowed.error());
-  ports::Grant grant{{user, target, role, now, actor.user}, before == Role::none};
-  batch.put_permission(grant.permission);
-  stage(grant.permission, before);
+  const auto before = check(actor, user, target, role);
+  if (!before) return std::unexpected(before.error());
+  ports::Grant grant{{user, target, role, now, actor.user}, *before == Role::none};
+  if (const auto staged = stage(grant.permission, *before, batch); !staged)
+    return std::unexpected(staged.error());
   return grant;
 }
 
 Result<Permission> LocalPermissions::stage_revoke(const model::Identity& actor, const UserId& user,
                                                   const Target& target, CommitBatch& batch) {
-  const auto current = entry_in_batch(user, target);
-  if (!current) return std::unexpected(current.error());
-  const Role before = *current ? (*current)->role : Role::none;
-  if (auto allowed = check(actor, user, target, before, Role::none); !allowed)
-    return std::unexpected(allowed.error());
-  batch.delete_permission(user, target);
-  Permission revoked = **current;
-  Permission none = revoked;
+  const auto before = check(actor, user, target, Role::none);
+  if (!before) return std::unexpected(before.error());
+  auto entry = entry_in_batch(user, target);
+  if (!entry) return std::unexpected(entry.error());
+  if (!*entry) return model::fail(errors::kNotFound, "no such permission");
+  Permission none = **entry;
   none.role = Role::none;
-  stage(std::move(none), before);
-  return revoked;
+  if (const auto staged = stage(std::move(none), *before, batch); !staged)
+    return std::unexpected(staged.error());
+  return std::move(**entry);
 }
 
 void LocalPermissions::commit() {
   for (const auto& [key, each] : staged_) {
     old_.erase(key);
-    remember(key, each.permission.role);
-    if (const auto found = owners_.find(each.permission.target); found != owners_.end()) {
-      found->second += each.permission.role == Role::owner;
-      found->second -= each.before == Role::owner;
-    }
+    remember(key, each.role);
   }
   staged_.clear();
+  staged_owners_.clear();
 }
 
 void LocalPermissions::forget() {
   staged_.clear();
+  staged_owners_.clear();
   young_.clear();
   old_.clear();
-  owners_.clear();
 }
 
 }  // namespace carillon::embedded

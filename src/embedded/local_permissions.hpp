@@ -43,26 +43,25 @@ class LocalPermissions {
 
  private:
   using Roles = std::unordered_map<std::string, model::Role>;
-  struct Staged {
-    ports::Permission permission;  ///< role none: revoked
-    model::Role before;            ///< in force until the batch is durable
-  };
 
+  // With what the batch changed before.
+  base::Result<model::Role> role_in_batch(const model::UserId& user, const model::Target& target);
   base::Result<std::optional<ports::Permission>> entry_in_batch(const model::UserId& user,
                                                                 const model::Target& target);
-  /// How many owners are in force; read from the store once and then kept.
-  base::Result<std::size_t> owners_of(const model::Target& target);
-  base::Result<bool> another_owner(const model::UserId& user, const model::Target& target);
-  base::Result<void> check(const model::Identity& actor, const model::UserId& user,
-                           const model::Target& target, model::Role current, model::Role wanted);
-  void stage(ports::Permission permission, model::Role before_in_batch);
+  base::Result<std::uint64_t> owners_in_batch(const model::Target& target);
+
+  /// The entry's role before the change, when the change is allowed.
+  base::Result<model::Role> check(const model::Identity& actor, const model::UserId& user,
+                                  const model::Target& target, model::Role wanted);
+  /// Adds the entry, or its end when its role is none, and what it changes in the number of owners.
+  base::Result<void> stage(ports::Permission permission, model::Role before, CommitBatch& batch);
   void remember(std::string key, model::Role role);
 
   const Store& store_;
   std::size_t half_;
   Roles young_, old_;
-  std::unordered_map<std::string, Staged> staged_;
-  std::unordered_map<model::Target, std::size_t, model::TargetHash> owners_;
+  std::unordered_map<std::string, ports::Permission> staged_;  ///< role none: revoked
+  std::unordered_map<model::Target, std::uint64_t, model::TargetHash> staged_owners_;
   std::string key_;
 };
 

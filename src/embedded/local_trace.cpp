@@ -25,61 +25,51 @@ LocalTrace::LocalTrace(base::EventLoop& loop, const bus::Topics& topics, const S
       results_(results),
       storage_(storage) {}
 
-void LocalTrace::describe(model::MessagePtr message, ports::Completion<MessageTrace> done) {
-  const std::uint64_t before = results_.next_flush();
-  auto totals = store_.delivery_result(message->position, message->id, {.before = before});
-  loop_.post([this, message = std::move(message), totals = std::move(totals), before,
-              done = std::move(done)]() mutable {
-    if (!totals) return done(std::unexpected(std::move(totals.error())));
-    done(on_loop(*message, std::move(*totals), before));
+void LocalTrace::describe(model::MessagePtr message, ports::Completion<Rest> done) {
+  loop_.post([this, message = std::move(message), done = std::move(done)]() mutable {
+    Look found = look(*message);
+    done(Rest([this, message = std::move(message), found = std::move(found)]() mutable {
+      return complete(*message, std::move(found));
+    }));
   });
 }
 
-Result<MessageTrace> LocalTrace::on_loop(const Message& message, DeliveryTotals totals,
-                                         std::uint64_t before) const {
-  // What went to disk while the other thread read it.
-  if (const std::uint64_t now = results_.next_flush(); now != before) {
-    const auto more = store_.delivery_result(message.position, message.id, {before, now});
-    if (!more) return std::unexpected(more.error());
-    totals.add(more->delivered, more->gone, more->users);
-  }
-  const DeliveryTotals waiting = results_.find(message);
-  totals.add(waiting.delivered, waiting.gone, waiting.users);
-
-  MessageTrace trace;
-  Result<void> readable;
+LocalTrace::Look LocalTrace::look(const Message& message) const {
+  Look look{.totals = results_.find(message), .next_flush = results_.next_flush()};
   const auto queues = topics_.route(static_cast<const model::MessageBody&>(message));
   bus::for_each_queue(queues, [&](QueueIndex queue) {
-    Positions positions{message.position};
+    const bus::QueueDefinition& definition = topics_.queues()[queue];
+    QueueTrace trace{.queue = definition.name};
+    look_into(queue, message.position, trace, look.totals);
     const auto [first, last] = copies_.equal_range(message.id);
     for (auto at = first; at != last; ++at)
-      if (at->second.queue == queue) positions.push_back(at->second.position);
-    auto described = queue_trace(queue, message, positions, totals);
-    if (described)
-      trace.queues.push_back(std::move(*described));
-    else
-      readable = std::unexpected(std::move(described.error()));
+      if (at->second.queue == queue) look_into(queue, at->second.position, trace, look.totals);
+    look.trace.queues.push_back(std::move(trace));
+    look.dead_letter_queues.push_back(definition.dead_letter_queue);
   });
-  if (!readable) return std::unexpected(std::move(readable.error()));
+  return look;
+}
+
+Result<MessageTrace> LocalTrace::complete(const Message& message, Look look) const {
+  const auto flushed = store_.delivery_result(message.position, message.id, {.before = look.next_flush});
+  if (!flushed) return std::unexpected(flushed.error());
+  DeliveryTotals totals = *flushed;
+  totals.add(look.totals.delivered, look.totals.gone, look.totals.users);
+  MessageTrace trace = std::move(look.trace);
+  for (std::size_t i = 0; i < trace.queues.size(); ++i) {
+    auto letter = store_.dead_letter(look.dead_letter_queues[i], message.id);
+    if (!letter) return std::unexpected(std::move(letter.error()));
+    if (!*letter) continue;
+    QueueTrace& queue = trace.queues[i];
+    queue.state = QueueTrace::State::dead_letter;
+    queue.dead_letter_queue = std::move(look.dead_letter_queues[i]);
+    queue.attempts = (*letter)->attempts;
+    queue.reason = std::move((*letter)->reason);
+    queue.failed = std::move((*letter)->failed);
+  }
   trace.delivered = totals.delivered;
   trace.gone = totals.gone;
   if (totals.users) trace.delivered_to = *totals.users;
-  return trace;
-}
-
-Result<QueueTrace> LocalTrace::queue_trace(QueueIndex queue, const Message& message,
-                                           const Positions& positions, DeliveryTotals& totals) const {
-  const bus::QueueDefinition& definition = topics_.queues()[queue];
-  QueueTrace trace{.queue = definition.name};
-  for (const Position position : positions) look_into(queue, position, trace, totals);
-  auto letter = store_.dead_letter(definition.dead_letter_queue, message.id);
-  if (!letter) return std::unexpected(std::move(letter.error()));
-  if (!*letter) return trace;
-  trace.state = QueueTrace::State::dead_letter;
-  trace.dead_letter_queue = definition.dead_letter_queue;
-  trace.attempts = (*letter)->attempts;
-  trace.reason = std::move((*letter)->reason);
-  trace.failed = std::move((*letter)->failed);
   return trace;
 }
 

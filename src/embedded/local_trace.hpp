@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -21,9 +23,11 @@ class LocalTrace {
              const LocalDelivery& delivery, const LocalChannels& channels, const DeliveryResults& results,
              const message_storage::MessageStorage& storage);
 
-  /// Everything of the trace but `message`, `stored` and `expired`. Any thread; reads the store on it, then
-  /// completes on the bus loop. Errors: the store's.
-  void describe(model::MessagePtr message, ports::Completion<ports::MessageTrace> done);
+  /// The second half of a trace, which reads the store: to be called once, on a thread that may. Everything
+  /// of the trace but `message`, `stored` and `expired`. Errors: the store's.
+  using Rest = std::move_only_function<base::Result<ports::MessageTrace>()>;
+  /// Looks at what the bus loop knows of the message; completes there. Any thread.
+  void describe(model::MessagePtr message, ports::Completion<Rest> done);
 
   // Bus loop only.
   /// A message came back from a dead letter queue and is queued again.
@@ -32,12 +36,17 @@ class LocalTrace {
   void forget_settled_copies();
 
  private:
-  using Positions = std::vector<model::Position>;
-
-  base::Result<ports::MessageTrace> on_loop(const model::Message& message, DeliveryTotals totals,
-                                            std::uint64_t before) const;
-  base::Result<ports::QueueTrace> queue_trace(bus::QueueIndex queue, const model::Message& message,
-                                              const Positions& positions, DeliveryTotals& totals) const;
+  /// What the loop knows, at one moment.
+  struct Look {
+    ports::MessageTrace trace;
+    std::vector<std::string> dead_letter_queues;  ///< of each of trace.queues
+    DeliveryTotals totals;                        ///< of what is not in a flush before:
+    std::uint64_t next_flush = 0;
+  };
+  Look look(const model::Message& message) const;
+  /// Adds what the store knows. In this order nothing is lost: a position is settled once its letter is
+  /// there.
+  base::Result<ports::MessageTrace> complete(const model::Message& message, Look look) const;
   /// Of a message that is no dead letter. Adds what became of it so far.
   void look_into(bus::QueueIndex queue, model::Position position, ports::QueueTrace& trace,
                  DeliveryTotals& totals) const;

@@ -12,6 +12,8 @@ constexpr std::size_t kMaxPayloadBytes = 512u << 20;
 
 base::Result<model::Position> MessageTable::cursor() {
   generation_ = store_.generation();
+  // What it says before it is reopened may not be on disk.
+  if (store_.failed()) return model::fail(model::errors::kUnavailable, "the store must be reopened");
   return store_.cursor(kQueue);
 }
 

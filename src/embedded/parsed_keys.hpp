@@ -39,6 +39,25 @@ inline std::optional<MessageKey> parse_message_key(std::string_view key) {
   return MessageKey{model::Target{target_class, std::string(*id)}, *position};
 }
 
+/// What a key of permissions_by_target says.
+struct TargetPermissionKey {
+  model::Target target;
+  std::optional<std::string_view> user;  ///< nothing: it is the number of the target's owners
+};
+
+inline std::optional<TargetPermissionKey> parse_target_permission_key(std::string_view key) {
+  if (key.empty() || !known_class(key[0])) return std::nullopt;
+  const auto target_class = static_cast<model::TargetClass>(key[0]);
+  key.remove_prefix(1);
+  const auto id = keys::take_id(key);
+  if (!id) return std::nullopt;
+  TargetPermissionKey parsed{model::Target{target_class, std::string(*id)}, std::nullopt};
+  if (key.empty()) return parsed;
+  parsed.user = keys::take_id(key);
+  if (!parsed.user || parsed.user->empty() || !key.empty()) return std::nullopt;
+  return parsed;
+}
+
 /// What a key of the sequence index says.
 struct IndexKey {
   std::string_view chat;

@@ -21,7 +21,8 @@ enum Flag : std::uint16_t {
   kCorrelation = 32,
   kOtherChannel = 64,
   kOtherGroup = 128,
-  kAllFlags = 255,
+  kOriginal = 256,
+  kAllFlags = 511,
 };
 enum AttributeKind : std::uint8_t { kText = 1, kNumber = 2, kTexts = 3 };
 
@@ -34,6 +35,7 @@ std::uint16_t flags_of(const Message& message) {
   if (message.sequence) flags |= kSequence;
   if (message.client_sequence) flags |= kClientSequence;
   if (message.redrive) flags |= kRedrive;
+  if (message.redrive && message.redrive->original != 0) flags |= kOriginal;
   if (!message.attributes.empty()) flags |= kAttributes;
   if (!message.correlation_id.empty()) flags |= kCorrelation;
   if (message.channel != model::kWebSocketChannel) flags |= kOtherChannel;
@@ -129,6 +131,7 @@ std::size_t message_size(const Message& message) {
     size += text_size(message.redrive->queue) + varint_size(message.redrive->users.size());
     for (const model::UserId& user : message.redrive->users) size += text_size(user.str());
   }
+  if (flags & kOriginal) size += varint_size(message.redrive->original);
   return size;
 }
 
@@ -156,6 +159,7 @@ void append_message(std::string& out, const Message& message) {
     varint(out, message.redrive->users.size());
     for (const model::UserId& user : message.redrive->users) text(out, user.str());
   }
+  if (flags & kOriginal) varint(out, message.redrive->original);
   seal(out, start);
 }
 
@@ -182,6 +186,10 @@ std::optional<Message> decode_message(std::string_view bytes) {
   if (flags & kCorrelation) message.correlation_id = in->text();
   if (flags & kAttributes) read_attributes(*in, message.attributes);
   if (flags & kRedrive) read_redrive(*in, message);
+  if (flags & kOriginal) {
+    if (!message.redrive) return std::nullopt;
+    message.redrive->original = in->varint();
+  }
   if (!in->at_end() || !known(message)) return std::nullopt;
   return message;
 }

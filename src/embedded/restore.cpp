@@ -127,6 +127,11 @@ bool restore_unfinished(const fs::path& data_directory) {
   return fs::exists(data_directory / kMarker, code) && !fs::exists(data_directory / "store", code);
 }
 
+void forget_restore(const fs::path& data_directory) {
+  std::error_code ignored;
+  fs::remove(data_directory / kMarker, ignored);
+}
+
 Result<BackupReport> restore_backup(const fs::path& in, const fs::path& data_directory,
                                     std::optional<std::uint32_t> id) {
   const auto engine = open_backups(in);
@@ -160,7 +165,7 @@ Result<BackupReport> restore_backup(const fs::path& in, const fs::path& data_dir
   fs::rename(unfinished, data_directory / "store", code);
   if (code) return io_failure("rename", unfinished, code);
   if (const auto synced = sync_directory(data_directory); !synced) return std::unexpected(synced.error());
-  fs::remove(marker, code);
+  forget_restore(data_directory);
   return BackupReport{info->backup_id, info->size, info->number_files, origin->epoch};
 }
 

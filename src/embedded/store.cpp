@@ -128,11 +128,13 @@ Result<std::unique_ptr<Store>> Store::open(fs::path directory, StoreOptions opti
   const fs::path path = store->directory_ / kDatabaseName;
   const bool present = fs::exists(path, code);
   if (code) return io_failure("look at", path, code);
+  if (present) forget_restore(store->directory_);
   const auto ready = present ? upgrade(store->directory_, store->options_, store->retention_)
                              : create(store->directory_, store->options_, store->retention_);
   if (!ready) return std::unexpected(ready.error());
-  if (const auto opened = store->open_database(store->options_.verify_history_bytes); !opened)
-    return std::unexpected(opened.error());
+  auto opened = store->open_database(store->options_.verify_history_bytes);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  store->database_ = std::move(*opened);
   auto epoch = read_name(*store->database_, keys::kEpochKey);
   if (!epoch) return std::unexpected(std::move(epoch.error()));
   store->epoch_ = std::move(*epoch);
@@ -144,22 +146,31 @@ Result<std::unique_ptr<Store>> Store::open(fs::path directory, StoreOptions opti
   return store;
 }
 
-Result<void> Store::open_database(std::uint64_t verify_history_bytes) {
+Result<std::unique_ptr<Database>> Store::open_database(std::uint64_t verify_history_bytes) const {
   auto database = Database::open(directory_ / kDatabaseName, options_, retention_, Opening::existing);
-  if (!database) return std::unexpected(std::move(database.error()));
-  if (const auto sound = (*database)->verify_files(verify_history_bytes); !sound) return sound;
-  if (const auto complete = check_log_reaches_cursors(**database); !complete) return complete;
-  database_ = std::move(*database);
-  return {};
+  if (!database) return database;
+  if (auto sound = (*database)->verify_files(verify_history_bytes); !sound)
+    return std::unexpected(std::move(sound.error()));
+  if (auto complete = check_log_reaches_cursors(**database); !complete)
+    return std::unexpected(std::move(complete.error()));
+  return database;
 }
 
 Result<void> Store::reopen() {
   long_reads_.request_stop();
+  std::unique_ptr<Database> closing;
+  {
+    const std::unique_lock lock(mutex_);
+    long_reads_ = std::stop_source();
+    failed_ = true;
+    closing = std::move(database_);
+  }
+  // This may take seconds: who wants to read meanwhile is told so, and does not wait for the lock.
+  closing.reset();
+  auto opened = open_database(0);
+  if (!opened) return std::unexpected(std::move(opened.error()));
   const std::unique_lock lock(mutex_);
-  long_reads_ = std::stop_source();
-  failed_ = true;
-  database_.reset();
-  if (const auto opened = open_database(0); !opened) return opened;
+  database_ = std::move(*opened);
   ++generation_;
   failed_ = false;
   return {};

@@ -78,6 +78,7 @@ class Store {
   /// In byte order of the user's id, behind that of `after`.
   base::Result<std::vector<ports::Permission>> permissions_of_target(
       const model::Target& target, const std::optional<model::UserId>& after, std::size_t limit) const;
+  base::Result<std::uint64_t> owners(const model::Target& target) const;  ///< how many entries say owner
 
   // History: what retention has ended is not there.
   base::Result<ports::HistoryPage> history(const ports::HistoryQuery& query) const;
@@ -117,7 +118,7 @@ class Store {
 
  private:
   Store(std::filesystem::path directory, StoreOptions options);
-  base::Result<void> open_database(std::uint64_t verify_history_bytes);
+  base::Result<std::unique_ptr<Database>> open_database(std::uint64_t verify_history_bytes) const;
   base::Result<void> write(CommitBatch& batch, std::uint64_t generation, bool sync);
   class Reading;
   friend class StoreUpkeep;

@@ -11,7 +11,7 @@ namespace carillon::embedded {
 
 struct LogEnd {
   model::Position position = 0;    ///< of the newest record; 0: nothing was ever published
-  base::EpochMs published_at = 0;  ///< of the newest record
+  base::EpochMs published_at = 0;  ///< of the newest record that was not redriven
 };
 
 struct QueueCursor {
@@ -30,7 +30,7 @@ inline constexpr std::size_t kMaxSequenceNumbers = 1000;
 /// How much one answer to Store::sequences holds at most; one message is returned whatever its size.
 struct SequenceLimits {
   std::size_t messages = 1000;
-  std::size_t max_bytes = 4u << 20;  ///< of stored records
+  std::size_t max_bytes = 4u << 20;  ///< of the answer as JSON
 };
 
 /// Flushes of DeliveryResults by number, `before` not included.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.hpp"
+#include "embedded/check_pass.hpp"
 #include "embedded/commit_batch.hpp"
 #include "embedded/database.hpp"
 #include "embedded/delivery_record.hpp"
@@ -24,25 +25,12 @@ using model::Message;
 using model::Target;
 using model::TargetClass;
 
-constexpr std::uint64_t kRecordsPerReport = 20'000;
 constexpr std::size_t kCachedCounters = 100'000;
 constexpr std::size_t kMostNameBytes = 256;
 
-std::string target_text(const Target& target) {
-  return printable(target.str());
-}
-
-class Check {
+class Check : CheckPass {
  public:
-  Check(const Database& database, base::EpochMs now, const UpkeepProgress& progress, std::stop_token stop)
-      : database_(database),
-        now_(now),
-        progress_(progress),
-        stop_(std::move(stop)),
-        snapshot_(&database.db()) {
-    read_.snapshot = snapshot_.snapshot();
-    read_.fill_cache = false;
-  }
+  using CheckPass::CheckPass;
 
   Result<CheckReport> run();
 
@@ -58,57 +46,20 @@ class Check {
   void message(const MessageKey& key, const Message& message);
   void sequence_index();
   void message_ids();
-  void permissions();
   void counters();
   void deduplication();
   void deliveries();
 
-  /// Calls `each(key, value)` for all of the family.
-  template <typename Each>
-  void walk(keys::ColumnFamily family, Each each);
-  /// The value under the key; nothing when it is not there. What cannot be read is a finding of its own.
-  std::optional<std::string> get(keys::ColumnFamily family, std::string_view key);
   /// Whether the number is one that the chat's counter has given out.
   void compare_counter(keys::ColumnFamily family, const Message& message);
   bool may_be_gone(const Target& target, base::EpochMs published_at) const {
-    return retention_.expired(target.target_class, target.id, published_at, now_);
+    return retention_.expired(target.target_class, target.id, published_at, clock_());
   }
-  void found(keys::ColumnFamily family, std::string_view what);
 
-  const Database& database_;
-  base::EpochMs now_;
-  const UpkeepProgress& progress_;
-  std::stop_token stop_;
-  rocksdb::ManagedSnapshot snapshot_;
-  rocksdb::ReadOptions read_;
   Retention retention_ = kKeepEverything;
   model::Position log_end_ = 0;
   std::unordered_map<std::string, model::SequenceNumber> counters_;
-  CheckReport report_;
 };
-
-void Check::found(keys::ColumnFamily family, std::string_view what) {
-  if (report_.findings_total++ < CheckReport::kMostListed)
-    report_.findings.push_back(fmt::format("{}: {}", keys::kColumnFamilyNames[family], what));
-}
-
-template <typename Each>
-void Check::walk(keys::ColumnFamily family, Each each) {
-  const std::unique_ptr<rocksdb::Iterator> at(database_.db().NewIterator(read_, database_.handle(family)));
-  for (at->SeekToFirst(); at->Valid() && !stop_.stop_requested(); at->Next()) {
-    if (++report_.records % kRecordsPerReport == 0) progress_("records", report_.records);
-    each(view(at->key()), view(at->value()));
-  }
-  if (!at->status().ok()) found(family, "cannot be read on: " + at->status().ToString());
-}
-
-std::optional<std::string> Check::get(keys::ColumnFamily family, std::string_view key) {
-  std::string value;
-  const rocksdb::Status status = database_.db().Get(read_, database_.handle(family), slice(key), &value);
-  if (status.ok()) return value;
-  if (!status.IsNotFound()) found(family, "cannot be read: " + status.ToString());
-  return std::nullopt;
-}
 
 Result<CheckReport> Check::run() {
   files();
@@ -119,7 +70,7 @@ Result<CheckReport> Check::run() {
   messages();
   sequence_index();
   message_ids();
-  permissions();
+  check_permissions(*this);
   counters();
   deduplication();
   deliveries();
@@ -185,6 +136,8 @@ void Check::log() {
                    fmt::format("position {}: the record is of position {}", *position, message->position));
     compare_counter(keys::kLog, *message);
   });
+  // Trimmed files go whatever snapshot there is; the end itself never goes back.
+  if (const auto end = read_log_end(database_)) log_end_ = std::max(log_end_, end->position);
 }
 
 void Check::cursors() {
@@ -331,44 +284,6 @@ void Check::message_ids() {
   });
 }
 
-void Check::permissions() {
-  const auto compare = [&](keys::ColumnFamily family, keys::ColumnFamily other, std::string_view user,
-                           const Target& target, std::string_view partner, std::string_view value) {
-    const auto where = [&] { return fmt::format("{} in {}", printable(user), target_text(target)); };
-    ports::Permission permission;
-    if (!record::decode_permission(value, permission))
-      return found(family, where() + ": the record is damaged");
-    const auto twin = get(other, partner);
-    if (!twin)
-      found(family, fmt::format("{}: no entry in {}", where(), keys::kColumnFamilyNames[other]));
-    else if (*twin != value)
-      found(family, fmt::format("{}: {} says something else", where(), keys::kColumnFamilyNames[other]));
-  };
-  walk(keys::kPermissionsByUser, [&](std::string_view key, std::string_view value) {
-    const auto user = keys::take_id(key);
-    const auto id = user ? keys::take_id(key) : std::nullopt;
-    if (!id || key.size() != 1 || !known_class(key[0]))
-      return found(keys::kPermissionsByUser, "a key is damaged");
-    const Target target{static_cast<TargetClass>(key[0]), std::string(*id)};
-    std::string partner;
-    keys::target(partner, target.target_class, target.id);
-    keys::id(partner, *user);
-    compare(keys::kPermissionsByUser, keys::kPermissionsByTarget, *user, target, partner, value);
-  });
-  walk(keys::kPermissionsByTarget, [&](std::string_view key, std::string_view value) {
-    const char target_class = key.empty() ? '\0' : key[0];
-    key.remove_prefix(key.empty() ? 0 : 1);
-    const auto id = keys::take_id(key);
-    const auto user = id ? keys::take_id(key) : std::nullopt;
-    if (!user || !key.empty() || !known_class(target_class))
-      return found(keys::kPermissionsByTarget, "a key is damaged");
-    const Target target{static_cast<TargetClass>(target_class), std::string(*id)};
-    std::string partner;
-    keys::permission_by_user(partner, *user, target);
-    compare(keys::kPermissionsByTarget, keys::kPermissionsByUser, *user, target, partner, value);
-  });
-}
-
 void Check::counters() {
   walk(keys::kSequences, [&](std::string_view key, std::string_view value) {
     const auto chat = keys::take_id(key);
@@ -392,9 +307,9 @@ void Check::deliveries() {
 
 }  // namespace
 
-Result<CheckReport> check_database(const Database& database, base::EpochMs now,
+Result<CheckReport> check_database(const Database& database, std::function<base::EpochMs()> clock,
                                    const UpkeepProgress& progress, std::stop_token stop) {
-  return Check(database, now, progress, std::move(stop)).run();
+  return Check(database, std::move(clock), progress, std::move(stop)).run();
 }
 
 }  // namespace carillon::embedded

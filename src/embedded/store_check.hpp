@@ -21,10 +21,11 @@ struct CheckReport {
 };
 
 /// Reads every block of every file and every record, and compares what belongs together: messages with both
-/// their indexes, counters with the numbers in use, permissions in both directions, dead letters with their
-/// ids, cursors with the log. As of one moment; what retention may have taken away meanwhile is not missed.
-/// Slow, and takes as much memory whatever the size. Errors: unavailable (stopped).
-base::Result<CheckReport> check_database(const Database& database, base::EpochMs now,
+/// their indexes, counters with the numbers in use, permissions in both directions and with the number
+/// of\n/// owners, dead letters with their ids, cursors with the log. As of one moment; what retention may
+/// have taken away meanwhile is not missed. Slow, and takes as much memory whatever the size. Errors:
+/// unavailable (stopped).
+base::Result<CheckReport> check_database(const Database& database, std::function<base::EpochMs()> clock,
                                          const UpkeepProgress& progress, std::stop_token stop);
 
 }  // namespace carillon::embedded

@@ -44,12 +44,13 @@ class HistoryWalk {
 
   Result<HistoryPage> read() {
     HistoryPage page;
-    std::size_t bytes = 0;
-    for (to_start(); at_->Valid();) {
+    std::size_t bytes = ports::kPageFrameBytes;
+    for (to_start(); at_->Valid() && failed_.ok();) {
       MessagePtr message = current();
       if (!message) break;
       const EpochMs time = message->published_at;
-      const bool too_early = time<earliest_, too_late = time> latest_;
+      const bool too_early = time < earliest_;
+      const bool too_late = time > latest_;
       if (too_early || too_late) {
         const bool ahead = query_.oldest_first ? too_early : too_late;
         if (message->redrive) {
@@ -61,7 +62,7 @@ class HistoryWalk {
         }
         continue;
       }
-      bytes += at_->value().size();
+      bytes += model::event_size_at_most(*message);
       page.more =
           page.messages.size() >= query_.limit || (!page.messages.empty() && bytes > query_.max_bytes);
       if (page.more) break;
@@ -69,7 +70,8 @@ class HistoryWalk {
       step();
     }
     if (damaged_) return record_damaged(database_, keys::kMessages);
-    if (!at_->status().ok()) return read_failed(database_, at_->status());
+    note_failure();
+    if (!failed_.ok()) return read_failed(database_, failed_);
     return page;
   }
 
@@ -80,6 +82,10 @@ class HistoryWalk {
     } else {
       at_->SeekForPrev(key(query_.after == 0 ? kLastPosition : query_.after - 1));
     }
+  }
+  /// Before the next search forgets it.
+  void note_failure() {
+    if (failed_.ok()) failed_ = at_->status();
   }
   void step() { query_.oldest_first ? at_->Next() : at_->Prev(); }
 
@@ -109,7 +115,8 @@ class HistoryWalk {
     const auto behind = [&](const model::Message& message) {
       return query_.oldest_first ? message.published_at >= earliest_ : message.published_at > latest_;
     };
-    while (low < high && !damaged_) {
+    note_failure();
+    while (low < high && !damaged_ && failed_.ok()) {
       const Position middle = low + (high - low) / 2;
       const MessagePtr message = first_in_order(middle);
       if (message && message->position < high && !behind(*message))
@@ -119,6 +126,7 @@ class HistoryWalk {
     }
     at_->Seek(key(low));
     if (query_.oldest_first) return;
+    note_failure();
     at_->Valid() ? at_->Prev() : at_->SeekToLast();
   }
 
@@ -128,6 +136,7 @@ class HistoryWalk {
       MessagePtr message = current();
       if (!message || !message->redrive) return message;
     }
+    note_failure();
     return nullptr;
   }
 
@@ -137,6 +146,7 @@ class HistoryWalk {
   std::string prefix_, end_, key_;
   rocksdb::Slice lower_, upper_;
   std::unique_ptr<rocksdb::Iterator> at_;
+  rocksdb::Status failed_;  ///< of the first read that did
   bool damaged_ = false;
 };
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/bytes.hpp"
@@ -30,6 +32,9 @@ std::unexpected<base::Error> record_damaged(const Database& database, keys::Colu
 
 namespace {
 
+/// How far back a time is looked for behind redriven messages.
+constexpr int kMostRedriven = 10'000;
+
 /// A log record whose key agrees with it; null when it is damaged.
 MessagePtr log_record(std::string_view key, std::string_view value) {
   auto message = record::decode_message(value);
@@ -46,9 +51,17 @@ Result<LogEnd> read_log_end(const Database& database) {
     if (!at->status().ok()) return read_failed(database, at->status());
     return LogEnd{};
   }
-  const MessagePtr last = log_record(view(at->key()), view(at->value()));
-  if (!last) return record_damaged(database, keys::kLog);
-  return LogEnd{last->position, last->published_at};
+  LogEnd end;
+  // A redriven message keeps its time, which may be long past.
+  for (int steps = 0; at->Valid() && steps < kMostRedriven; at->Prev(), ++steps) {
+    const MessagePtr message = log_record(view(at->key()), view(at->value()));
+    if (!message) return record_damaged(database, keys::kLog);
+    end.position = std::max(end.position, message->position);
+    end.published_at = std::max(end.published_at, message->published_at);
+    if (!message->redrive) break;
+  }
+  if (!at->status().ok()) return read_failed(database, at->status());
+  return end;
 }
 
 Result<LogEnd> Store::log_end() const {

@@ -17,7 +17,7 @@ struct StoreOptions {
   Retention retention;
   std::size_t block_cache_bytes = 64u << 20;
   std::size_t write_buffer_bytes = 64u << 20;  ///< of the log; of the message table half as much
-  std::uint64_t max_wal_bytes = 96u << 20;  ///< bounds the time of a restart after a crash
+  std::uint64_t max_wal_bytes = 96u << 20;     ///< bounds the time of a restart after a crash
   /// Opening reads every file of what publishing needs; of history, the newest files up to this many bytes.
   std::uint64_t verify_history_bytes = 256u << 20;
   std::function<base::EpochMs()> clock = base::now_ms;

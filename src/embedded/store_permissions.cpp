@@ -61,10 +61,8 @@ Result<std::vector<Permission>> Store::permissions_of_target(const model::Target
   bool damaged = false;
   std::string prefix, from;
   keys::target(prefix, target.target_class, target.id);
-  if (after) {
-    keys::id(from, after->str());
-    from += '\0';
-  }
+  if (after) keys::id(from, after->str());
+  from += '\0';  // behind `after`, or behind the number of owners
   const rocksdb::Status status =
       scan(*reading, keys::kPermissionsByTarget, prefix, from, [&](std::string_view key, auto value) {
         const auto user = keys::take_id(key);
@@ -78,6 +76,14 @@ Result<std::vector<Permission>> Store::permissions_of_target(const model::Target
   if (damaged) return record_damaged(*reading, keys::kPermissionsByTarget);
   if (!status.ok()) return read_failed(*reading, status);
   return found;
+}
+
+Result<std::uint64_t> Store::owners(const model::Target& target) const {
+  const Reading reading(*this);
+  if (!reading) return store_closed();
+  std::string key;
+  keys::target(key, target.target_class, target.id);
+  return read_number(*reading, keys::kPermissionsByTarget, key);
 }
 
 }  // namespace carillon::embedded

@@ -25,16 +25,7 @@ Result<std::vector<QueueCursor>> read_cursors(const Database& database) {
   return found;
 }
 
-namespace {
-
-std::string prefix_of(char tag, std::string_view queue) {
-  std::string prefix;
-  keys::tagged(prefix, tag, queue);
-  return prefix;
-}
-
-/// The number under `key`, 0 when there is none.
-Result<std::uint64_t> number(const Database& database, keys::ColumnFamily family, std::string_view key) {
+Result<std::uint64_t> read_number(const Database& database, keys::ColumnFamily family, std::string_view key) {
   rocksdb::PinnableSlice value;
   const rocksdb::Status status = database.get(family, key, value);
   if (status.IsNotFound()) return 0;
@@ -44,12 +35,20 @@ Result<std::uint64_t> number(const Database& database, keys::ColumnFamily family
   return *found;
 }
 
+namespace {
+
+std::string prefix_of(char tag, std::string_view queue) {
+  std::string prefix;
+  keys::tagged(prefix, tag, queue);
+  return prefix;
+}
+
 }  // namespace
 
 Result<model::SequenceNumber> read_sequence(const Database& database, std::string_view chat_id) {
   std::string key;
   keys::id(key, chat_id);
-  return number(database, keys::kSequences, key);
+  return read_number(database, keys::kSequences, key);
 }
 
 Result<std::vector<QueueCursor>> Store::cursors() const {
@@ -61,7 +60,7 @@ Result<std::vector<QueueCursor>> Store::cursors() const {
 Result<Position> Store::cursor(std::string_view queue) const {
   const Reading reading(*this);
   if (!reading) return store_closed();
-  return number(*reading, keys::kCursors, prefix_of(keys::kCursorTag, queue));
+  return read_number(*reading, keys::kCursors, prefix_of(keys::kCursorTag, queue));
 }
 
 Result<std::vector<Position>> Store::settled(std::string_view queue) const {
@@ -108,7 +107,7 @@ Result<std::optional<QueuedMessage>> Store::dead_letter(std::string_view queue,
   if (!reading) return store_closed();
   std::string key = prefix_of(keys::kLetterIdTag, queue);
   key += id.view();
-  const auto position = number(*reading, keys::kDeadLetters, key);
+  const auto position = read_number(*reading, keys::kDeadLetters, key);
   if (!position) return std::unexpected(position.error());
   if (*position == 0) return std::nullopt;
   key = prefix_of(keys::kLetterTag, queue);

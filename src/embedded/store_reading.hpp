@@ -43,6 +43,9 @@ base::Result<LogEnd> read_log_end(const Database& database);
 base::Result<std::vector<model::MessagePtr>> read_log_records(const Database& database, model::Position from,
                                                               std::size_t limit, std::size_t max_bytes);
 base::Result<std::vector<QueueCursor>> read_cursors(const Database& database);
+/// The number record under the key; 0: there is none.
+base::Result<std::uint64_t> read_number(const Database& database, keys::ColumnFamily family,
+                                        std::string_view key);
 /// The last number given out in the chat; 0: none.
 base::Result<model::SequenceNumber> read_sequence(const Database& database, std::string_view chat_id);
 

@@ -1,9 +1,8 @@
 #include <algorithm>
-#include <limits>
-#include <tuple>
+#include <utility>
 
 #include "base/bytes.hpp"
-#include "embedded/store_reading.hpp"
+#include "embedded/sequence_index.hpp"
 #include "message_storage/message_storage.hpp"
 
 namespace carillon::embedded {
@@ -21,125 +20,22 @@ namespace {
 
 namespace errors = model::errors;
 
-constexpr Position kLastPosition = std::numeric_limits<Position>::max();
-constexpr std::size_t kNumberAndPosition = 16;
-/// Steps to a key that mostly lies close by, before it is searched.
-constexpr int kSteps = 6;
 /// Dead letters of MessageStorageQueue that one answer looks at; with more of them nothing is given up.
 constexpr std::size_t kMaxLetters = 1000;
+constexpr std::size_t kMaxLetterBytes = 8u << 20;
 /// And how much of the log that is not stored yet; with more of it nothing is given up either.
 constexpr std::size_t kMaxUnstored = 5000;
 constexpr std::size_t kMaxUnstoredBytes = 8u << 20;
-
-/// To the first key at or behind `key`.
-void move_to(rocksdb::Iterator& at, const rocksdb::Slice& key) {
-  if (at.Valid() && at.key().compare(key) <= 0)
-    for (int i = 0; i < kSteps && at.Valid(); ++i) {
-      if (at.key().compare(key) >= 0) return;
-      at.Next();
-    }
-  at.Seek(key);
-}
-
-/// The part of the sequence index that belongs to one chat and one source of numbers.
-class SequenceIndex {
- public:
-  struct Entry {
-    SequenceNumber number = 0;
-    Position position = 0;
-    EpochMs published_at = 0;
-  };
-
-  SequenceIndex(const Database& database, std::string_view chat_id, char source, EpochMs oldest_kept)
-      : database_(database), oldest_kept_(oldest_kept) {
-    keys::sequence_index(prefix_, chat_id, source);
-    end_ = keys::after(prefix_);
-    lower_ = slice(prefix_);
-    upper_ = slice(end_);
-    at_ = database.iterate(keys::kSequenceIndex, &lower_, &upper_);
-  }
-
-  /// Moves to the first entry that is kept from `number` on, `position` on; nothing when there is none.
-  std::optional<Entry> find(SequenceNumber number, Position position = 0) {
-    move_to(*at_, key(number, position));
-    return current();
-  }
-  std::optional<Entry> next() {
-    at_->Next();
-    return current();
-  }
-  /// For an entry that is not kept: the first of the same number that is, or what comes behind the number.
-  std::optional<Entry> skip_expired(Entry expired) {
-    const SequenceNumber number = expired.number;
-    // Times rise with positions, and there may be any number between.
-    Position low = expired.position + 1, high = kLastPosition;
-    at_->SeekForPrev(key(number, kLastPosition));
-    const auto last = current();
-    if (!last || last->number != number || !kept(*last)) return seek(number, kLastPosition);
-    high = last->position;
-    while (low < high) {
-      const Position middle = low + (high - low) / 2;
-      const auto found = seek(number, middle);
-      if (found && found->number == number && !kept(*found))
-        low = found->position + 1;
-      else
-        high = middle;
-    }
-    return seek(number, low);
-  }
-  bool kept(const Entry& entry) const { return entry.published_at >= oldest_kept_; }
-
-  /// Whether anything below `number` is kept: the one next below is, if any is.
-  bool keeps_below(SequenceNumber number) {
-    if (number == 0) return false;
-    at_->SeekForPrev(key(number - 1, kLastPosition));
-    const auto entry = current();
-    return entry && kept(*entry);
-  }
-
-  Result<void> sound() const {
-    if (damaged_) return record_damaged(database_, keys::kSequenceIndex);
-    if (!at_->status().ok()) return read_failed(database_, at_->status());
-    return {};
-  }
-
- private:
-  std::optional<Entry> seek(SequenceNumber number, Position position) {
-    at_->Seek(key(number, position));
-    return current();
-  }
-  std::optional<Entry> current() {
-    if (!at_->Valid()) return std::nullopt;
-    const std::string_view rest = view(at_->key()).substr(prefix_.size());
-    const auto time = record::decode_number(view(at_->value()));
-    damaged_ = damaged_ || rest.size() != kNumberAndPosition || !time;
-    if (damaged_) return std::nullopt;
-    return Entry{base::read_big_endian(rest.data()), base::read_big_endian(rest.data() + 8),
-                 static_cast<EpochMs>(*time)};
-  }
-  const std::string& key(SequenceNumber number, Position position) {
-    key_.assign(prefix_);
-    base::append_big_endian(key_, number);
-    base::append_big_endian(key_, position);
-    return key_;
-  }
-
-  const Database& database_;
-  const EpochMs oldest_kept_;
-  std::string prefix_, end_, key_;
-  rocksdb::Slice lower_, upper_;
-  std::unique_ptr<rocksdb::Iterator> at_;
-  bool damaged_ = false;
-};
 
 /// One answer to Store::sequences.
 class SequenceRead {
  public:
   SequenceRead(const Database& database, std::string_view chat_id, std::span<const NumberRange> numbers,
-               EpochMs oldest_kept, SequenceLimits limits)
+               SequenceNumber issued_before, EpochMs oldest_kept, SequenceLimits limits)
       : database_(database),
         chat_(model::Target::chat(std::string(chat_id))),
         numbers_(numbers),
+        issued_before_(issued_before),
         limits_(limits),
         oldest_kept_(oldest_kept),
         own_index_(database, chat_id, keys::kServerNumber, oldest_kept),
@@ -148,44 +44,48 @@ class SequenceRead {
     end_ = keys::after(prefix_);
     lower_ = slice(prefix_);
     upper_ = slice(end_);
+    for (const NumberRange& range : numbers)
+      bytes_ += ports::kMissingNumberBytes * (range.last - range.first + 1);
   }
 
   Result<void> find_messages() {
     find_own();
     if (const auto sound = own_index_.sound(); !sound) return sound;
-    if (const auto fetched = fetch(own_); !fetched) return fetched;
     find_publishers();
     if (const auto sound = publishers_index_.sound(); !sound) return sound;
-    return fetch(publishers_);
+    return fetch();
   }
 
   /// `counter` is the chat's, as read after find_messages().
-  Result<SequencePage> answer(SequenceNumber counter, SequenceNumber issued_before) {
+  Result<SequencePage> answer(SequenceNumber counter) {
     SequencePage page;
     std::vector<SequenceNumber> doubtful;
+    auto next = found_.begin();
     for_each_number([&](SequenceNumber number) {
-      const Found* own = find(own_, number);
-      const Found* publishers = find(publishers_, number);
+      const Group group = take_group(next, number);
       const bool issued = number <= counter;
-      if (own && own->message) return;
-      if (!issued && publishers && publishers->message) return;
-      if (!issued)
-        page.missing.push_back({number, publishers ? Absence::pending : Absence::not_issued});
-      else
-        page.missing.push_back({number, Absence::pending});
-      if (issued && !own && number <= issued_before) doubtful.push_back(number);
+      const bool left_out = !group.empty() && !group.front().message;
+      const bool complete = !left_out && !group.empty() && (!issued || group.front().own);
+      if (complete) return;
+      page.missing.push_back({number, issued || left_out ? Absence::pending : Absence::not_issued});
+      if (issued && !left_out && number <= issued_before_) doubtful.push_back(number);
     });
     if (const auto judged = give_up(doubtful, page.missing); !judged) return std::unexpected(judged.error());
-    page.messages = merged();
+    page.messages.reserve(count_);
+    for (Found& each : found_)
+      if (each.message) page.messages.push_back(std::move(each.message));
     return page;
   }
 
  private:
   struct Found {
     SequenceNumber number = 0;
-    Position position = 0;
-    MessagePtr message;  ///< null: it did not fit
+    Position position = 0;  ///< 0: compaction removed it meanwhile
+    bool own = false;       ///< the chat's own number
+    bool more = false;      ///< of this number, that is not looked at
+    MessagePtr message;     ///< null: not in this answer
   };
+  using Group = std::span<Found>;  ///< what there is of one number
 
   template <typename Each>
   void for_each_number(Each each) const {
@@ -197,60 +97,95 @@ class SequenceRead {
     for (const NumberRange& range : numbers_)
       for (auto entry = own_index_.find(range.first); entry && entry->number <= range.last;
            entry = own_index_.next())
-        if (own_index_.kept(*entry) && (own_.empty() || own_.back().number != entry->number))
-          own_.push_back({entry->number, entry->position, nullptr});
+        if (own_index_.kept(*entry) && (found_.empty() || found_.back().number != entry->number))
+          found_.push_back({.number = entry->number, .position = entry->position, .own = true});
   }
 
-  /// As many as there is room for; beyond that one entry of each number says that there is something.
+  /// All of each number as long as they may fit; beyond that it is known that there is more.
   void find_publishers() {
-    const std::size_t room = limits_.messages - std::min(limits_.messages, own_.size());
+    const std::vector<Found> own = std::exchange(found_, {});
+    auto next_own = own.begin();
+    std::size_t owned = 0, ownerless = 0;  // as fetch() reads them
+    bool has_owner = false;
     for (const NumberRange& range : numbers_)
       for (auto entry = publishers_index_.find(range.first); entry && entry->number <= range.last;) {
         if (!publishers_index_.kept(*entry)) {
           entry = publishers_index_.skip_expired(*entry);
           continue;
         }
-        const bool first = publishers_.empty() || publishers_.back().number != entry->number;
-        if (first || publishers_.size() < room)
-          publishers_.push_back({entry->number, entry->position, nullptr});
-        entry =
-            publishers_.size() < room ? publishers_index_.next() : publishers_index_.find(entry->number + 1);
+        for (; next_own != own.end() && next_own->number <= entry->number; ++owned)
+          found_.push_back(*next_own++);
+        const bool known = !found_.empty() && found_.back().number == entry->number;
+        if (!known || found_.back().own) has_owner = known || entry->number > issued_before_;
+        std::size_t& held = has_owner ? owned : ownerless;
+        const bool room = held <= limits_.messages;
+        if (room || !known) {
+          found_.push_back({.number = entry->number, .position = entry->position});
+          ++held;
+        }
+        found_.back().more = !room;
+        entry = room ? publishers_index_.next() : publishers_index_.find(entry->number + 1);
       }
+    found_.insert(found_.end(), next_own, own.end());
   }
 
-  /// Reads the messages of `found` from the first on, as long as there is room. What compaction removed
-  /// meanwhile is taken off.
-  Result<void> fetch(std::vector<Found>& found) {
-    if (found.empty()) return {};
+  /// What is found of `number`, which is not below that of `next`; `next` moves behind it.
+  Group take_group(std::vector<Found>::iterator& next, SequenceNumber number) {
+    const auto first = next;
+    while (next != found_.end() && next->number == number) ++next;
+    return {first, next};
+  }
+
+  /// Reads number by number, as long as there is room. Numbers whose own message is missing come last: they
+  /// are asked for again, whatever of them is in the answer, and must keep nothing else out of it.
+  Result<void> fetch() {
+    if (found_.empty()) return {};
     const auto at = database_.iterate(keys::kMessages, &lower_, &upper_);
-    for (Found& each : found) {
-      if (full_ || count_ >= limits_.messages) break;
-      key_.assign(prefix_);
-      base::append_big_endian(key_, each.position);
-      move_to(*at, key_);
-      if (!at->status().ok()) return read_failed(database_, at->status());
-      if (!at->Valid() || view(at->key()) != key_) {
-        each.position = 0;
-        continue;
+    for (const bool ownerless : {false, true})
+      for (auto next = found_.begin(); next != found_.end() && !full_;) {
+        const Group group = take_group(next, next->number);
+        if ((!group.front().own && group.front().number <= issued_before_) != ownerless) continue;
+        if (const auto fetched = fetch(*at, group); !fetched) return fetched;
       }
-      bytes_ += at->value().size();
-      full_ = count_ > 0 && bytes_ > limits_.max_bytes;
-      if (full_) break;
-      auto message = record::decode_message(view(at->value()));
-      if (!message || message->position != each.position || message->target != chat_ ||
-          message->sequence != each.number)
-        return record_damaged(database_, keys::kMessages);
-      each.message = std::make_shared<const model::Message>(std::move(*message));
-      ++count_;
-    }
-    std::erase_if(found, [](const Found& each) { return each.position == 0; });
+    std::erase_if(found_, [](const Found& each) { return each.position == 0; });
     return {};
   }
 
-  /// The first one of a number, as they are read from the first on.
-  static const Found* find(const std::vector<Found>& found, SequenceNumber number) {
-    const auto at = std::ranges::lower_bound(found, number, {}, &Found::number);
-    return at == found.end() || at->number != number ? nullptr : &*at;
+  /// All of a number or nothing; but of the first in the answer, as much as fits.
+  Result<void> fetch(rocksdb::Iterator& at, Group group) {
+    const std::size_t before = count_;
+    for (Found& each : group) {
+      full_ = count_ >= limits_.messages;
+      if (!full_)
+        if (const auto fetched = fetch(at, each); !fetched) return fetched;
+      if (full_) break;
+    }
+    full_ = full_ || group.back().more;
+    if (!full_ || before == 0) return {};
+    for (Found& each : group) each.message = nullptr;
+    count_ = before;
+    return {};
+  }
+
+  Result<void> fetch(rocksdb::Iterator& at, Found& found) {
+    key_.assign(prefix_);
+    base::append_big_endian(key_, found.position);
+    move_to(at, key_);
+    if (!at.status().ok()) return read_failed(database_, at.status());
+    if (!at.Valid() || view(at.key()) != key_) {
+      found.position = 0;
+      return {};
+    }
+    auto message = record::decode_message(view(at.value()));
+    if (!message || message->position != found.position || message->target != chat_ ||
+        message->sequence != found.number)
+      return record_damaged(database_, keys::kMessages);
+    bytes_ += model::event_size_at_most(*message);
+    full_ = count_ > 0 && bytes_ > limits_.max_bytes;
+    if (full_) return {};
+    found.message = std::make_shared<const model::Message>(std::move(*message));
+    ++count_;
+    return {};
   }
 
   /// Says `expired` of those numbers for which that is proven. `numbers` ascend and are in `missing`.
@@ -304,12 +239,15 @@ class SequenceRead {
     std::string prefix;
     keys::tagged(prefix, keys::kLetterTag, message_storage::kDeadLetterQueue);
     std::vector<SequenceNumber> found;
-    std::size_t seen = 0;
-    bool damaged = false;
+    std::size_t seen = 0, bytes = 0;
+    bool damaged = false, too_many = false;
     const rocksdb::Status status = scan(database_, keys::kDeadLetters, prefix, {}, [&](auto, auto value) {
-      const auto letter = ++seen > kMaxLetters ? std::nullopt : record::decode_dead_letter(value);
-      damaged = seen <= kMaxLetters && !letter;
-      if (!letter) return false;
+      bytes += value.size();
+      too_many = ++seen > kMaxLetters || bytes > kMaxLetterBytes;
+      if (too_many) return false;
+      const auto letter = record::decode_dead_letter(value);
+      damaged = !letter;
+      if (damaged) return false;
       const model::Message& message = *letter->message;
       if (message.target == chat_ && message.sequence && !message.client_sequence)
         found.push_back(*message.sequence);
@@ -317,32 +255,22 @@ class SequenceRead {
     });
     if (damaged) return record_damaged(database_, keys::kDeadLetters);
     if (!status.ok()) return read_failed(database_, status);
-    if (seen > kMaxLetters) return std::nullopt;
+    if (too_many) return std::nullopt;
     return found;
-  }
-
-  std::vector<MessagePtr> merged() const {
-    std::vector<MessagePtr> messages;
-    messages.reserve(count_);
-    for (const auto* found : {&own_, &publishers_})
-      for (const Found& each : *found)
-        if (each.message) messages.push_back(each.message);
-    std::ranges::sort(messages, {}, [](const MessagePtr& each) {
-      return std::tuple(*each->sequence, each->client_sequence, each->position);
-    });
-    return messages;
   }
 
   const Database& database_;
   const model::Target chat_;
   const std::span<const NumberRange> numbers_;
+  const SequenceNumber issued_before_;
   const SequenceLimits limits_;
   const EpochMs oldest_kept_;
   SequenceIndex own_index_, publishers_index_;
-  std::vector<Found> own_, publishers_;  ///< ascending by number, then by position
+  std::vector<Found> found_;  ///< ascending by number, the chat's own first, then by position
   std::string prefix_, end_, key_;
   rocksdb::Slice lower_, upper_;
-  std::size_t count_ = 0, bytes_ = 0;
+  std::size_t count_ = 0;                       ///< of the messages that found_ holds
+  std::size_t bytes_ = ports::kPageFrameBytes;  ///< of the answer
   bool full_ = false;
 };
 
@@ -367,11 +295,11 @@ Result<SequencePage> Store::sequences(std::string_view chat_id, std::span<const 
   if (!reading) return store_closed();
   const EpochMs kept =
       oldest_kept(*retention_->get(), model::Target::chat(std::string(chat_id)), options_.clock());
-  SequenceRead read(*reading, chat_id, numbers, kept, limits);
+  SequenceRead read(*reading, chat_id, numbers, issued_before, kept, limits);
   if (const auto found = read.find_messages(); !found) return std::unexpected(found.error());
   const auto counter = read_sequence(*reading, chat_id);
   if (!counter) return std::unexpected(counter.error());
-  return read.answer(*counter, issued_before);
+  return read.answer(*counter);
 }
 
 }  // namespace carillon::embedded

@@ -77,7 +77,7 @@ Result<CheckReport> StoreUpkeep::check(const UpkeepProgress& progress, std::stop
   const Store::Reading reading(store_);
   if (!reading) return store_closed();
   const EitherStop either(std::move(stop), store_.long_reads_.get_token());
-  return check_database(*reading, store_.options_.clock(), progress, either.token());
+  return check_database(*reading, store_.options_.clock, progress, either.token());
 }
 
 std::chrono::seconds StoreUpkeep::retention_interval() const {

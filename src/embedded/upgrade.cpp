@@ -1,11 +1,15 @@
 #include "embedded/upgrade.hpp"
 
+#include <optional>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "base/ids.hpp"
 #include "base/log.hpp"
 #include "embedded/commit_batch.hpp"
 #include "embedded/format_file.hpp"
+#include "embedded/parsed_keys.hpp"
 #include "embedded/record.hpp"
 #include "embedded/store_reading.hpp"
 
@@ -24,6 +28,14 @@ constexpr std::string_view kAboveIds = "\xff";
 Result<void> written(const Database& database, const rocksdb::Status& status) {
   if (!status.ok()) return std::unexpected(database.error(status));
   return {};
+}
+
+/// Writes what has gathered once it is `least` entries.
+Result<void> write_full(const Database& database, rocksdb::WriteBatch& entries, std::uint32_t least) {
+  if (entries.Count() < least) return {};
+  const auto status = database.db().Write(rocksdb::WriteOptions(), &entries);
+  entries.Clear();
+  return written(database, status);
 }
 
 /// Format 2 has a byte in the index's keys that tells the chat's own numbers from those that publishers gave.
@@ -49,16 +61,48 @@ Result<void> rebuild_sequence_index(const Database& database) {
       record::append_number(value, static_cast<std::uint64_t>(message->published_at));
       entries.Put(index, key, value);
     }
-    if (entries.Count() >= kEntriesPerWrite) {
-      if (const auto status = db.Write(rocksdb::WriteOptions(), &entries); !status.ok())
-        return written(database, status);
-      entries.Clear();
-    }
+    if (const auto put = write_full(database, entries, kEntriesPerWrite); !put) return put;
     if (++messages % kMessagesPerReport == 0)
       base::log::info("store_upgrading", "the store is being upgraded", {{"messages", messages}});
   }
   if (!at->status().ok()) return read_failed(database, at->status());
-  return written(database, db.Write(rocksdb::WriteOptions(), &entries));
+  return write_full(database, entries, 0);
+}
+
+/// Format 2 knows how many owners a target has without reading everybody who may go there. What an
+/// interrupted attempt wrote is written again.
+Result<void> count_owners(const Database& database) {
+  rocksdb::ColumnFamilyHandle* const permissions = database.handle(keys::kPermissionsByTarget);
+  rocksdb::ReadOptions read;
+  read.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> at(database.db().NewIterator(read, permissions));
+  rocksdb::WriteBatch counts;
+  std::optional<model::Target> target;
+  std::uint64_t owners = 0;
+  const auto end_target = [&] {
+    if (owners == 0) return;
+    std::string key, value;
+    keys::target(key, target->target_class, target->id);
+    record::append_number(value, std::exchange(owners, 0));
+    counts.Put(permissions, key, value);
+  };
+  for (at->SeekToFirst(); at->Valid(); at->Next()) {
+    auto key = parse_target_permission_key(view(at->key()));
+    if (!key) return record_damaged(database, keys::kPermissionsByTarget);
+    if (target != key->target) {
+      end_target();
+      target = std::move(key->target);
+      if (const auto put = write_full(database, counts, kEntriesPerWrite); !put) return put;
+    }
+    if (!key->user) continue;
+    ports::Permission permission;
+    if (!record::decode_permission(view(at->value()), permission))
+      return record_damaged(database, keys::kPermissionsByTarget);
+    owners += permission.role == model::Role::owner;
+  }
+  if (!at->status().ok()) return read_failed(database, at->status());
+  end_target();
+  return write_full(database, counts, 0);
 }
 
 }  // namespace
@@ -84,6 +128,7 @@ Result<void> upgrade_database(const Database& database, unsigned format) {
   base::log::info("store_upgrade", "a store of an older format is upgraded; this happens once",
                   {{"from", format}, {"to", kFormatVersion}});
   if (const auto rebuilt = rebuild_sequence_index(database); !rebuilt) return rebuilt;
+  if (const auto counted = count_owners(database); !counted) return counted;
   rocksdb::PinnableSlice epoch;
   const rocksdb::Status status = database.get(keys::kMeta, keys::kEpochKey, epoch);
   if (!status.ok()) return read_failed(database, status);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "embedded/control_client.hpp"
+#include "embedded/format_file.hpp"
 #include "embedded/store_upkeep.hpp"
 #include "model/errors.hpp"
 
@@ -83,6 +84,11 @@ Result<std::string> run_upkeep(const fs::path& data_directory, const UpkeepReque
     return fail(errors::kNotFound,
                 fmt::format("there is no store in {}: name a server's data directory (--data)",
                             data_directory.string()));
+  if (const auto format = read_format(data_directory); format && *format < kFormatVersion)
+    return fail(errors::kUnavailable,
+                fmt::format("the store in {} has format {}, and only a server upgrades it: start the server "
+                            "once, or use the carillon that wrote it. Nothing was changed.",
+                            data_directory.string(), *format));
   StoreOptions options;
   options.retention = kKeepEverything;
   options.verify_history_bytes = 0;

@@ -28,8 +28,8 @@ base::Result<std::string> perform_upkeep(const Store& store, const UpkeepRequest
                                          std::uint64_t bytes_per_second, const UpkeepProgress& progress,
                                          std::stop_token stop);
 
-/// The same for a data directory: opens the store, or asks the server that has it open. Errors: also
-/// not_found (there is no store).
+/// The same for a data directory: opens the store, or asks the server that has it open. A store of an older
+/// format is left as it is. Errors: also not_found (there is no store), unavailable (an older format).
 base::Result<std::string> run_upkeep(const std::filesystem::path& data_directory,
                                      const UpkeepRequest& request, const UpkeepProgress& progress);
 

@@ -8,12 +8,9 @@
 namespace carillon::message_retrieval {
 namespace {
 
-/// What append_event adds around payload and ids, generously.
-constexpr std::size_t kEventBytes = 640;
-
 std::size_t estimate(const std::vector<model::MessagePtr>& messages) {
-  std::size_t size = 128;
-  for (const auto& each : messages) size += each->payload.size() + 2 * each->target.id.size() + kEventBytes;
+  std::size_t size = ports::kPageFrameBytes;
+  for (const auto& each : messages) size += model::event_size_at_most(*each);
   return size;
 }
 
@@ -131,7 +128,7 @@ std::string page_json(const ports::HistoryPage& page, const std::optional<std::s
 
 std::string sequences_json(const ports::SequencePage& page) {
   std::string out;
-  out.reserve(estimate(page.messages) + 64 * page.missing.size());
+  out.reserve(estimate(page.messages) + ports::kMissingNumberBytes * page.missing.size());
   append_messages(out, page.messages);
   out += ",\"missing\":[";
   for (const ports::MissingNumber& each : page.missing) {

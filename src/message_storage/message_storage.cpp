@@ -40,8 +40,11 @@ struct MessageStorage::Shared {
   bool running = false;
   bool stopping = false;
   bool lingering = false;
+  bool starting_over = false;
 
-  bool work() const { return !inbox.empty() || status.latest > taken || !burials.empty() || stopping; }
+  bool work() const {
+    return !inbox.empty() || status.latest > taken || !burials.empty() || stopping || starting_over;
+  }
 };
 
 MessageStorage::MessageStorage(ports::MessageTable& table, ports::MessageLog& log,
@@ -107,6 +110,13 @@ void MessageStorage::announce(Position latest) {
   shared_->wake.notify_one();
 }
 
+void MessageStorage::start_over() {
+  const std::lock_guard lock(shared_->mutex);
+  shared_->starting_over = true;
+  shared_->status.settled = 0;
+  shared_->wake.notify_one();
+}
+
 void MessageStorage::when_stored(Position position, ports::Completion<void> done) {
   {
     const std::lock_guard lock(shared_->mutex);
@@ -135,6 +145,10 @@ Status MessageStorage::status() const {
 void MessageStorage::run() {
   bool resumed = false;
   while (true) {
+    {
+      const std::lock_guard lock(shared_->mutex);
+      if (std::exchange(shared_->starting_over, false)) resumed = false;
+    }
     if (!resumed && !resume()) {
       if (!pause(settings_.retry_base)) return;
       continue;
@@ -193,8 +207,8 @@ bool MessageStorage::wait_for_work() {
   std::unique_lock lock(shared.mutex);
   shared.taken = progress_.next() - 1;
   const auto ready = [&] {
-    return shared.stopping || !shared.burials.empty() || (may_take && shared.work()) ||
-           progress_.cursor() > written_cursor_;
+    return shared.stopping || shared.starting_over || !shared.burials.empty() ||
+           (may_take && shared.work()) || progress_.cursor() > written_cursor_;
   };
   if (due) {
     shared.wake.wait_until(lock, *due, ready);
@@ -306,6 +320,7 @@ void MessageStorage::publish_progress() {
   std::vector<ports::Completion<void>> reached;
   {
     const std::lock_guard lock(shared_->mutex);
+    if (shared_->starting_over) return;
     Status& status = shared_->status;
     status.settled = written_cursor_;
     status.latest = std::max(status.latest, status.settled);

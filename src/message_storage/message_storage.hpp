@@ -59,6 +59,9 @@ class MessageStorage {
   void accept(std::vector<model::MessagePtr> messages);
   /// There are messages up to `latest` in the log that are not handed over (after a reopened store).
   void announce(model::Position latest);
+  /// A write of somebody else failed: what the table took last may be gone once the store is reopened.
+  /// Nothing counts as settled until the table was asked for its cursor again. Any thread.
+  void start_over();
 
   /// Calls `done` once everything up to `position` is settled: at once, or on the storage thread. Errors:
   /// overloaded (too many wait), unavailable (stopped). The caller keeps the time. Any thread.

@@ -35,6 +35,18 @@ void append_padded(std::string& out, std::uint64_t value) {
   for (std::size_t at = start + 20; value > 0; value /= 10) out[--at] = static_cast<char>('0' + value % 10);
 }
 
+/// Names, punctuation, numbers and times of an event, all of them at their longest.
+constexpr std::size_t kEventFrame = 540;
+
+std::size_t size_in_json(std::string_view text) {
+  std::size_t size = text.size();
+  for (const char each : text) {
+    if (each == '"' || each == '\\') size += 1;
+    if (static_cast<unsigned char>(each) < 0x20) size += 5;
+  }
+  return size;
+}
+
 }  // namespace
 
 std::string_view name(MessageType type) {
@@ -86,6 +98,13 @@ void append_event(std::string& out, const Message& message, std::optional<EpochM
   member(out, "targetChannel", message.channel);
   if (!message.correlation_id.empty()) member(out, "correlationId", message.correlation_id);
   out += '}';
+}
+
+std::size_t event_size_at_most(const Message& message) {
+  return kEventFrame + message.payload.size() + 2 * size_in_json(message.target.id) +
+         size_in_json(message.group_id) + size_in_json(message.event_type) +
+         size_in_json(message.sender.str()) + size_in_json(message.channel) +
+         size_in_json(message.correlation_id);
 }
 
 }  // namespace carillon::model

@@ -54,6 +54,14 @@ struct MessageBody {
   Attributes attributes;
 };
 
+/// Of a message that came out of a dead letter queue: only this queue takes it, and only these users'
+/// connections (all recipients when empty) (CONTRACT §11).
+struct MessageRedrive {
+  std::string queue;
+  std::vector<UserId> users;
+  Position original = 0;  ///< where its history has it, when that is not where the log has it; else 0
+};
+
 /// A message once it is published: immutable, shared by everything that handles it.
 struct Message : MessageBody {
   MessageId id;
@@ -62,12 +70,7 @@ struct Message : MessageBody {
   std::optional<SequenceNumber> sequence;
   bool client_sequence = false;  ///< `sequence` was the publisher's customSequence
 
-  /// Set on a message that came out of a dead letter queue: only this queue takes it, and only these
-  /// users' connections (all recipients when empty) (CONTRACT §11).
-  struct Redrive {
-    std::string queue;
-    std::vector<UserId> users;
-  };
+  using Redrive = MessageRedrive;
   std::optional<Redrive> redrive;
 };
 using MessagePtr = std::shared_ptr<const Message>;
@@ -75,5 +78,7 @@ using MessagePtr = std::shared_ptr<const Message>;
 /// The frame of CONTRACT §8 without its processorTimestamp, which `processor_timestamp` adds when it is
 /// given: what history returns, and what subscribers get. Any thread.
 void append_event(std::string& out, const Message& message, std::optional<EpochMs> processor_timestamp);
+/// What append_event() adds to `out`, or a little more: never less. Cheaper than to do it.
+std::size_t event_size_at_most(const Message& message);
 
 }  // namespace carillon::model

@@ -10,6 +10,10 @@
 
 namespace carillon::ports {
 
+/// What an answer has in JSON around its messages at most, and for each missing number.
+inline constexpr std::size_t kPageFrameBytes = 256;
+inline constexpr std::size_t kMissingNumberBytes = 64;
+
 /// What part of one target's history is asked for.
 struct HistoryQuery {
   model::Target target;
@@ -17,7 +21,7 @@ struct HistoryQuery {
   std::optional<base::EpochMs> from, to;  ///< by time of publication, both inclusive
   model::Position after = 0;              ///< go on behind this position, in the order asked; 0: at the start
   std::size_t limit = 50;
-  std::size_t max_bytes = 4u << 20;  ///< about; one message is returned whatever its size
+  std::size_t max_bytes = 4u << 20;  ///< of the page as JSON; one message is returned whatever its size
 };
 
 struct HistoryPage {
@@ -36,7 +40,7 @@ struct NumberRange {
 enum class Absence : std::uint8_t {
   expired,     ///< only below what the chat still keeps
   not_issued,  ///< only above the chat's counter
-  pending      ///< issued and not readable yet, or not in this answer for its size: ask again
+  pending      ///< issued and not readable yet, or left out whole for the answer's size: ask again
 };
 
 struct MissingNumber {
@@ -77,14 +81,17 @@ struct MessageTrace {
 /// sees everything that was answered before the call: it waits for storage, a second at most. `asking` must
 /// be allowed to read the target when the read happens: after a revocation was answered, nothing more is
 /// read. Any thread; completes on a thread of the history's own, where encoding an answer is welcome.
-/// Errors of all: overloaded (storage is behind, or too many reads wait), unavailable.
+/// Errors of all: overloaded (storage is behind; too many reads of all or of `asking` are under way),
+/// unavailable, the store's; none of these with details that tell of files.
 class MessageHistory {
  public:
   virtual ~MessageHistory() = default;
 
   /// Errors: no_*_access. One's own user, and with carillon/admin everything, may always be read.
   virtual void page(model::IdentityPtr asking, HistoryQuery query, Completion<HistoryPage> done) = 0;
-  /// `numbers` ascending, without overlap. Errors: no_chat_access.
+  /// `numbers` ascending, without overlap. All of a number's messages or none; but of the first number in an
+  /// answer as many as fit, the chat's own first, and the others are found in the pages. Errors:
+  /// no_chat_access.
   virtual void sequences(model::IdentityPtr asking, std::string chat_id, std::vector<NumberRange> numbers,
                          Completion<SequencePage> done) = 0;
   /// Errors: not_found, for absent, expired and forbidden alike.

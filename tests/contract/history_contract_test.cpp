@@ -163,7 +163,8 @@ class Comparison : private World {
     return made;
   }
   void read_pages() {
-    std::vector<std::pair<IdentityPtr, HistoryQuery>> asked(static_cast<std::size_t>(1 + below(48)));
+    std::vector<std::pair<IdentityPtr, HistoryQuery>> asked(
+        static_cast<std::size_t>(1 + below(32)));  // all that one user may
     Answers<HistoryPage> answers;
     for (auto& [asking, made] : asked) {
       asking = one_in(2) ? root() : anybody();
@@ -241,7 +242,7 @@ class Comparison : private World {
     std::vector<Asked> asked;
     Answers<MessagePtr> messages;
     Answers<ports::MessageTrace> traces;
-    for (int count = 1 + below(32); count > 0; --count) {
+    for (int count = 1 + below(16); count > 0; --count) {
       auto& items = model_.items(any(targets_));
       if (items.empty()) continue;
       Model::Item& item = items[static_cast<std::size_t>(below(items.size()))];

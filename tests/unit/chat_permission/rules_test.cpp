@@ -1,5 +1,7 @@
 #include "chat_permission/rules.hpp"
 
+#include <array>
+
 #include <gtest/gtest.h>
 
 namespace carillon::chat_permission {
@@ -43,6 +45,24 @@ TEST(Rules, others_may_not_grant) {
   for (const Role role : {Role::none, Role::viewer, Role::member})
     for (const Role wanted : {Role::viewer, Role::member, Role::admin, Role::owner})
       EXPECT_TRUE(refused({.actor_role = role, .wanted = wanted}, errors::kForbidden));
+}
+
+TEST(Rules, what_is_refused_without_knowing_the_entry_is_refused_for_every_entry) {
+  constexpr std::array kRoles{Role::none, Role::viewer, Role::member, Role::admin, Role::owner};
+  for (const bool admin : {false, true})
+    for (const std::string user : {"ann", "bob"})
+      for (const Role own : kRoles)
+        for (const Role wanted : kRoles) {
+          model::Identity actor;
+          actor.user = model::UserId("ann");
+          actor.is_admin = admin;
+          const auto early = check_actor(actor, model::UserId(user), own, wanted);
+          for (const Role current : kRoles) {
+            const auto whole = check({"ann", user, admin, own, current, wanted});
+            if (!early) EXPECT_TRUE(!whole && whole.error().is(errors::kForbidden));
+            if (early && whole) EXPECT_TRUE(admin || wanted == Role::none || own >= Role::admin);
+          }
+        }
 }
 
 TEST(Rules, nobody_raises_their_own_role) {

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "embedded/store_upkeep.hpp"
 #include "model/errors.hpp"
@@ -121,6 +122,47 @@ TEST_F(BackupTest, GoesOnlyWhereBackupsBelong) {
   EXPECT_TRUE(fs::exists(out() / "holiday.jpg"));
 }
 
+TEST_F(BackupTest, TakesADirectoryInWhichTheFirstBackupNeverBegan) {
+  fs::create_directories(out());
+  std::ofstream(out() / "format.new") << "carillon b";
+  std::ofstream(out() / "lock") << "17\n";
+  EXPECT_TRUE(back_up());
+  EXPECT_FALSE(fs::exists(out() / "format.new"));
+}
+
+TEST_F(BackupTest, AFilledDirectoryMustBeOursAndPrivate) {
+  ASSERT_TRUE(back_up());
+  fs::permissions(out(), fs::perms::all);
+  ASSERT_TRUE(back_up());
+  EXPECT_EQ(mode_of(out()), 0700u) << "made private again before anything is written";
+
+  const StoreUpkeep upkeep(*store_);
+  const fs::path link = elsewhere_.path() / "link";
+  fs::create_directory_symlink(out(), link);
+  for (const fs::path& linked : {link, link / ""}) {
+    const auto refused = upkeep.backup(linked, 0, kQuiet, {});
+    ASSERT_FALSE(refused) << linked;
+    EXPECT_TRUE(refused.error().is(errors::kInvalidParameter)) << refused.error().details();
+  }
+  EXPECT_TRUE(upkeep.backup(out() / "", 0, kQuiet, {}));
+  const fs::path file = elsewhere_.path() / "file";
+  std::ofstream(file) << "something";
+  EXPECT_FALSE(upkeep.backup(file, 0, kQuiet, {}));
+  EXPECT_EQ(fs::file_size(file), 9u);
+}
+
+TEST_F(BackupTest, SomebodyElsesDirectoryIsRefused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a directory away";
+  ASSERT_TRUE(back_up());
+  fs::permissions(out(), fs::perms::all);
+  ASSERT_EQ(::chown(out().c_str(), 12'345, 12'345), 0);
+  const auto refused = back_up();
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().details().find("another user"), std::string::npos) << refused.error().details();
+  EXPECT_EQ(mode_of(out()), 0777u) << "it was left alone";
+  EXPECT_FALSE(fs::exists(out() / "meta" / "2"));
+}
+
 TEST_F(BackupTest, OfAnotherStoreIsRefused) {
   ASSERT_TRUE(back_up());
   TemporaryDirectory other;
@@ -197,6 +239,17 @@ TEST_F(BackupTest, InterruptedRestoreIsNoStore) {
   const auto again = restore_backup(out(), target(), {});
   ASSERT_TRUE(again) << again.error().details();
   EXPECT_EQ(open_restored()->log_end()->position, 3u);
+}
+
+TEST_F(BackupTest, AMarkerBesideACompleteStoreIsForgotten) {
+  publish(1, 3);
+  ASSERT_TRUE(back_up());
+  ASSERT_TRUE(restore_backup(out(), target(), {}));
+  // As it lies there when only the marker's removal did not reach the disk.
+  std::ofstream(target() / "restoring") << "backup 1\n";
+  EXPECT_EQ(open_restored()->log_end()->position, 3u);
+  fs::rename(target() / "store", target() / "elsewhere");
+  EXPECT_TRUE(Store::open(target(), options())) << "moving the store away starts an empty one";
 }
 
 TEST_F(BackupTest, DamageInABackupIsNoticed) {

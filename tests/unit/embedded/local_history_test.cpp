@@ -1,155 +1,7 @@
-#include "embedded/local_history.hpp"
+#include "unit/embedded/local_history_fixture.hpp"
 
-#include <future>
-#include <semaphore>
-
-#include "embedded/message_table.hpp"
-#include "unit/embedded/local_node_fixture.hpp"
-#include "unit/embedded/store_fixture.hpp"
-
-namespace carillon::embedded {
+namespace carillon::embedded::testing {
 namespace {
-
-namespace errors = model::errors;
-using message_storage::MessageStorage;
-using model::Identity;
-using model::IdentityPtr;
-using model::MessageId;
-using model::MessagePtr;
-using model::Position;
-using model::Role;
-using model::Target;
-using model::TargetClass;
-using model::UserId;
-using ports::HistoryPage;
-using ports::HistoryQuery;
-using ports::MessageTrace;
-using ports::SequencePage;
-using testing::await;
-using testing::sample_message;
-using testing::StoreTest;
-
-IdentityPtr person(std::string user) {
-  auto made = std::make_shared<Identity>();
-  made->user = UserId(std::move(user));
-  return made;
-}
-IdentityPtr root() {
-  auto made = std::make_shared<Identity>();
-  made->user = UserId("root");
-  made->is_admin = true;
-  return made;
-}
-
-/// The store's message table, which stores only while the gate is open.
-class GatedTable final : public ports::MessageTable {
- public:
-  explicit GatedTable(Store& store) : table_(store) {}
-  base::Result<Position> cursor() override { return table_.cursor(); }
-  base::Result<std::vector<Position>> settled() override { return table_.settled(); }
-  base::Result<std::vector<ports::StorageFailure>> store(const ports::StorageStep& step) override {
-    gate_.acquire();
-    gate_.release();
-    return table_.store(step);
-  }
-  void open() { gate_.release(); }
-  void close() { gate_.acquire(); }
-
- private:
-  embedded::MessageTable table_;
-  std::binary_semaphore gate_{1};
-};
-
-/// Reads over a store without a bus: the test says what is in the log, and when storage goes on.
-class LocalHistoryTest : public StoreTest {
- protected:
-  void TearDown() override {
-    if (closed_) open_gate();
-    stop();
-  }
-  void start(LocalHistory::Limits limits = {}) {
-    table_ = std::make_unique<GatedTable>(*store_);
-    log_ = std::make_unique<MessageLog>(*store_);
-    storage_ = std::make_unique<MessageStorage>(
-        *table_, *log_, [](ports::QueuedMessage letter, auto) { ADD_FAILURE() << letter.reason; });
-    storage_->start(last_);
-    history_ = std::make_unique<LocalHistory>(
-        *store_, *storage_, [this] { return last_.load(); },
-        [this](MessagePtr message, ports::Completion<MessageTrace> done) {
-          described_ = message->id;
-          MessageTrace trace;
-          trace.delivered = 7;
-          done(std::move(trace));
-        },
-        limits);
-  }
-  void stop() {
-    if (history_) history_->stop();
-    if (storage_) storage_->stop();
-    history_.reset();
-    storage_.reset();
-  }
-  void close_gate() {
-    table_->close();
-    closed_ = true;
-  }
-  void open_gate() {
-    table_->open();
-    closed_ = false;
-  }
-  /// Into the log, as if the bus had just answered for it.
-  void publish(model::Message message) {
-    message.sender = UserId("alice");
-    commit([&](CommitBatch& batch) {
-      batch.add_message(message);
-      if (message.sequence) batch.set_sequence(message.target.id, *message.sequence);
-    });
-    last_ = message.position;
-    storage_->accept({std::make_shared<const model::Message>(std::move(message))});
-  }
-  void grant(std::string user, Target target, Role role = Role::viewer) {
-    commit([&](CommitBatch& batch) {
-      batch.put_permission(
-          {UserId(std::move(user)), std::move(target), role, testing::kStart, UserId("root")});
-    });
-  }
-  void revoke(std::string user, const Target& target) {
-    commit([&](CommitBatch& batch) { batch.delete_permission(UserId(std::move(user)), target); });
-  }
-
-  std::future<base::Result<HistoryPage>> page_later(IdentityPtr asking, Target target) {
-    auto promise = std::make_shared<std::promise<base::Result<HistoryPage>>>();
-    auto future = promise->get_future();
-    history_->page(std::move(asking), {.target = std::move(target)},
-                   [promise](auto page) { promise->set_value(std::move(page)); });
-    return future;
-  }
-  base::Result<HistoryPage> page(IdentityPtr asking, Target target) {
-    return page_later(std::move(asking), std::move(target)).get();
-  }
-  base::Result<SequencePage> sequences(IdentityPtr asking, std::string chat, ports::NumberRange numbers) {
-    return await<SequencePage>(
-        [&](auto done) { history_->sequences(asking, chat, {numbers}, std::move(done)); });
-  }
-  base::Result<MessagePtr> message(IdentityPtr asking, MessageId id) {
-    return await<MessagePtr>([&](auto done) { history_->message(asking, id, std::move(done)); });
-  }
-  base::Result<MessageTrace> trace(IdentityPtr asking, MessageId id) {
-    return await<MessageTrace>([&](auto done) { history_->trace(asking, id, std::move(done)); });
-  }
-  static bool waits(auto& future) {
-    return future.wait_for(std::chrono::milliseconds(20)) == std::future_status::timeout;
-  }
-
-  const Target chat_ = Target::chat("chat-1");
-  std::atomic<Position> last_{0};
-  bool closed_ = false;
-  MessageId described_;
-  std::unique_ptr<GatedTable> table_;
-  std::unique_ptr<MessageLog> log_;
-  std::unique_ptr<MessageStorage> storage_;
-  std::unique_ptr<LocalHistory> history_;
-};
 
 TEST_F(LocalHistoryTest, ReadWaitsForWhatWasAnsweredBefore) {
   start();
@@ -160,7 +12,7 @@ TEST_F(LocalHistoryTest, ReadWaitsForWhatWasAnsweredBefore) {
   open_gate();
   const auto read = waiting.get();
   ASSERT_TRUE(read);
-  EXPECT_EQ(testing::positions(read->messages), std::vector<Position>{1});
+  EXPECT_EQ(positions(read->messages), std::vector<Position>{1});
 }
 
 TEST_F(LocalHistoryTest, ReadThatWaitsTooLongIsRefused) {
@@ -284,7 +136,7 @@ TEST_F(LocalHistoryTest, NumbersIssuedBeforeTheCallAreStoredOrGivenUp) {
   for (Position position = 1; position <= 5; ++position) publish(sample_message(position));
   const auto read = sequences(root(), "chat-1", {4, 7});
   ASSERT_TRUE(read);
-  EXPECT_EQ(testing::positions(read->messages), (std::vector<Position>{4, 5}));
+  EXPECT_EQ(positions(read->messages), (std::vector<Position>{4, 5}));
   EXPECT_EQ(read->missing, (std::vector<ports::MissingNumber>{{6, ports::Absence::not_issued},
                                                               {7, ports::Absence::not_issued}}));
 }
@@ -321,7 +173,7 @@ TEST_F(LocalHistoryTest, OneMessageIsForThoseWhoMayReadItsTarget) {
     EXPECT_TRUE(refused.error().is(errors::kNotFound));
     EXPECT_TRUE(refused.error().details().empty());
   }
-  now_ = testing::kStart + 3'600'000 + 1;
+  now_ = kStart + 3'600'000 + 1;
   store_->set_retention({std::chrono::hours(1), {}});
   EXPECT_TRUE(message(root(), stored.id).error().is(errors::kNotFound));
 }
@@ -345,7 +197,7 @@ TEST_F(LocalHistoryTest, TraceIsForTheSender) {
   EXPECT_TRUE(trace(root(), sample_message(2).id).error().is(errors::kNotFound));
   EXPECT_EQ(described_, MessageId());
 
-  now_ = testing::kStart + 3'600'000 + 1;
+  now_ = kStart + 3'600'000 + 1;
   store_->set_retention({std::chrono::hours(1), {}});
   const auto expired = trace(person("alice"), stored.id);
   ASSERT_TRUE(expired);
@@ -355,7 +207,7 @@ TEST_F(LocalHistoryTest, TraceIsForTheSender) {
 
 TEST_F(LocalHistoryTest, TraceFindsWhatCouldNotBeStored) {
   start();
-  const ports::QueuedMessage letter = testing::sample_letter(1);
+  const ports::QueuedMessage letter = sample_letter(1);
   commit([&](CommitBatch& batch) { batch.put_dead_letter("MessageStorageDLQ", letter); });
   const auto traced = trace(person("alice"), letter.message->id);
   ASSERT_TRUE(traced);
@@ -364,7 +216,7 @@ TEST_F(LocalHistoryTest, TraceFindsWhatCouldNotBeStored) {
   EXPECT_TRUE(trace(person("bob"), letter.message->id).error().is(errors::kNotFound));
 }
 
-class HistoryOfNodeTest : public testing::LocalNodeTest {
+class HistoryOfNodeTest : public LocalNodeTest {
  protected:
   base::Result<HistoryPage> page(HistoryQuery query, IdentityPtr asking = identity("root", true)) {
     return await<HistoryPage>([&](auto done) { node_->history().page(asking, query, std::move(done)); });
@@ -386,6 +238,30 @@ TEST_F(HistoryOfNodeTest, SeesEverythingAnsweredBefore) {
   reopen();
   EXPECT_EQ(node_->history().token_secret(), secret);
   EXPECT_EQ(page({.target = Target::chat("c"), .limit = 1000})->messages.size(), 200u);
+}
+
+TEST_F(HistoryOfNodeTest, RedrivenMessageStandsWhereItWas) {
+  open();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(publish(fifo("c", std::to_string(i))));
+  ports::QueuedMessage letter{.message = page({.target = Target::chat("c")})->messages[1], .attempts = 3};
+  ASSERT_EQ(letter.message->position, 2u);
+  close();
+  {
+    const auto store = Store::open(settings_.directory, {});
+    ASSERT_TRUE(store) << store.error().details();
+    CommitBatch batch;
+    letter.enqueued_at = base::now_ms();
+    batch.put_dead_letter("MessageStorageDLQ", letter);
+    ASSERT_TRUE((*store)->write_synced(batch, (*store)->generation()));
+  }
+  open();
+  ASSERT_EQ(*await<std::uint64_t>(
+                [&](auto done) { node_->queues().redrive("MessageStorageDLQ", {}, std::move(done)); }),
+            1u);
+  ASSERT_TRUE(publish(fifo("c", "4")));
+  const auto read = page({.target = Target::chat("c")});
+  ASSERT_TRUE(read);
+  EXPECT_EQ(positions(read->messages), (std::vector<Position>{5, 3, 2, 1}));
 }
 
 TEST_F(HistoryOfNodeTest, RevocationEndsReading) {
@@ -419,4 +295,4 @@ TEST_F(HistoryOfNodeTest, TraceTellsWhatBecameOfAMessage) {
 }
 
 }  // namespace
-}  // namespace carillon::embedded
+}  // namespace carillon::embedded::testing

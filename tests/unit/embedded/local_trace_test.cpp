@@ -18,8 +18,9 @@ class LocalTraceTest : public LocalNodeTest {
     return message;
   }
   ports::MessageTrace trace(const model::MessagePtr& message) {
-    auto found =
-        await<ports::MessageTrace>([&](auto done) { node_->trace().describe(message, std::move(done)); });
+    auto rest =
+        await<LocalTrace::Rest>([&](auto done) { node_->trace().describe(message, std::move(done)); });
+    auto found = (*rest)();
     EXPECT_TRUE(found) << found.error().details();
     return found.value_or(ports::MessageTrace{});
   }
@@ -119,6 +120,34 @@ TEST_F(LocalTraceTest, ADeadLetterNamesWhoDidNotGetItAndARedriveAddsUp) {
   found = trace(message);
   EXPECT_EQ(found.delivered, 1u);
   EXPECT_EQ(found.delivered_to, kBob);
+}
+
+/// The loop's facts first, then the letters: what died between the two is a dead letter, not settled.
+TEST_F(LocalTraceTest, ALetterThatIsWrittenMeanwhileIsSeen) {
+  open();
+  subscribe();
+  gateway_.hold(true);
+  gateway_.fail_with("outbound buffer full");
+  const auto message = sent(fifo("room", "a"));
+  auto rest = await<LocalTrace::Rest>([&](auto done) { node_->trace().describe(message, std::move(done)); });
+  gateway_.hold(false);
+  ASSERT_TRUE(depth_becomes("WebSocketFifoDLQ", 1));
+  const auto found = (*rest)();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(of(*found, "WebSocketFifoQueue").state, State::dead_letter);
+  EXPECT_EQ(of(*found, "WebSocketFifoQueue").reason, "outbound buffer full");
+}
+
+/// Nor is a result counted twice, or not at all, that goes to disk between the two.
+TEST_F(LocalTraceTest, AResultThatIsFlushedMeanwhileCountsOnce) {
+  open();
+  subscribe();
+  const auto message = sent(fifo("room", "a"));
+  becomes(message, "WebSocketFifoQueue", State::settled);
+  auto rest = await<LocalTrace::Rest>([&](auto done) { node_->trace().describe(message, std::move(done)); });
+  const auto deadline = base::monotonic_now() + std::chrono::seconds(2);
+  while (base::monotonic_now() < deadline) ASSERT_EQ(trace(message).delivered, 1u);
+  EXPECT_EQ((*rest)()->delivered, 1u);
 }
 
 TEST_F(LocalTraceTest, AWebhookCountsItsAttempts) {

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <map>
 #include <random>
 
@@ -81,6 +82,54 @@ TEST_F(PermissionsChanges, a_right_given_in_the_same_batch_counts_and_one_taken_
   EXPECT_TRUE(taken.get());
   EXPECT_TRUE(late.get().error().is(errors::kForbidden));
   EXPECT_EQ(role_of("dan", "room"), Role::none);
+}
+
+TEST_F(PermissionsChanges, too_many_at_once_are_refused_and_the_rest_is_kept_in_order) {
+  constexpr std::size_t kWaiting = 10'000;
+  open();
+  // The first answer holds the bus loop until all the others wait for it.
+  std::promise<void> begun, all_asked;
+  node_->permissions().grant(identity("root", true), UserId("ann"), Target::chat("room"), Role::owner,
+                             [&](auto) {
+                               begun.set_value();
+                               all_asked.get_future().wait();
+                             });
+  begun.get_future().wait();
+  std::vector<Answer> answers;
+  for (std::size_t i = 0; i < kWaiting + 100; ++i)
+    answers.push_back(change(identity("root", true), "bob", "room", i % 2 == 0 ? Role::member : Role::none));
+  all_asked.set_value();
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const auto answer = answers[i].get();
+    ASSERT_EQ(answer.has_value(), i < kWaiting) << i;
+    if (!answer) EXPECT_TRUE(answer.error().is(errors::kOverloaded));
+  }
+  EXPECT_EQ(role_of("bob", "room"), Role::none);
+  EXPECT_TRUE(change(identity("root", true), "bob", "room", Role::member).get()) << "there is room again";
+}
+
+TEST_F(PermissionsChanges, a_publication_does_not_wait_for_all_the_changes_before_it) {
+  open();
+  std::promise<void> begun, all_asked;
+  node_->permissions().grant(identity("root", true), UserId("ann"), Target::chat("room"), Role::owner,
+                             [&](auto) {
+                               begun.set_value();
+                               all_asked.get_future().wait();
+                             });
+  begun.get_future().wait();
+  std::atomic<int> answered = 0;
+  std::promise<void> last;
+  constexpr int kChanges = 5000;
+  for (int i = 0; i < kChanges; ++i)
+    node_->permissions().grant(identity("mallory"), UserId("bob"), Target::chat("room"), Role::member,
+                               [&](auto) {
+                                 if (++answered == kChanges) last.set_value();
+                               });
+  std::promise<int> before;
+  node_->message_bus().publish(fifo("room", "hello"), [&](auto) { before.set_value(answered); });
+  all_asked.set_value();
+  EXPECT_EQ(before.get_future().get(), 1000) << "a batch takes so many, and publications with them";
+  last.get_future().wait();
 }
 
 TEST_F(PermissionsChanges, agree_with_a_plain_model_in_whatever_batches_they_come) {

@@ -51,6 +51,7 @@ Message arbitrary_message() {
   if (*rc::gen::arbitrary<bool>()) {
     message.redrive.emplace();
     message.redrive->queue = *text();
+    message.redrive->original = *rc::gen::arbitrary<model::Position>();
     for (const std::string& user : *rc::gen::container<std::vector<std::string>>(text()))
       message.redrive->users.emplace_back(user);
   }
@@ -77,6 +78,7 @@ void expect_same(const Message& a, const Message& b) {
   if (a.redrive) {
     RC_ASSERT(a.redrive->queue == b.redrive->queue);
     RC_ASSERT(a.redrive->users == b.redrive->users);
+    RC_ASSERT(a.redrive->original == b.redrive->original);
   }
 }
 

@@ -91,11 +91,29 @@ TEST_F(StoreHistoryTest, PageEndsAtItsBytesButHoldsOneMessage) {
   EXPECT_EQ(read(query), Positions{1});
   EXPECT_FALSE(page(query).more);
   query = asc();
-  query.max_bytes = 1000;
+  query.max_bytes = 5000;
   const HistoryPage some = page(query);
   EXPECT_GT(some.messages.size(), 1u);
   EXPECT_LT(some.messages.size(), 20u);
   EXPECT_TRUE(some.more);
+}
+
+TEST_F(StoreHistoryTest, PageEndsAtItsSizeInJson) {
+  const std::string chat(255, '"');
+  commit([&](CommitBatch& batch) {
+    for (Position position = 1; position <= 1000; ++position) {
+      Message message = sample_message(position, chat);
+      message.payload = R"({"content":")" + std::string(4000, 'x') + "\"}";
+      store_one(batch, message);
+    }
+  });
+  const auto page = store_->history({.target = Target::chat(chat), .limit = 1000});
+  ASSERT_TRUE(page);
+  EXPECT_TRUE(page->more);
+  std::string json;
+  for (const auto& each : page->messages) model::append_event(json += ',', *each, std::nullopt);
+  EXPECT_LE(json.size() + 256, 4u << 20);
+  EXPECT_GT(json.size(), 3u << 20);
 }
 
 TEST_F(StoreHistoryTest, WalkIsCompleteWhileMessagesArrive) {
@@ -211,7 +229,24 @@ TEST_F(StoreHistoryTest, ExpiredOnDiskIsLeftOutBothWays) {
   EXPECT_EQ(read(desc()), Positions{2000});
 }
 
-/// What came out of MessageStorageDLQ stands at a later position than its time says.
+TEST_F(StoreHistoryTest, WhatComesBackFromTheDeadLettersStandsWhereItWas) {
+  std::vector<Message> messages;
+  for (const Position position : {1, 3, 4}) messages.push_back(at(position, static_cast<int>(position)));
+  Message back = at(5, 2);
+  back.sequence = 2;
+  back.redrive = Message::Redrive{.queue = "MessageStorageQueue", .users = {}, .original = 2};
+  messages.push_back(back);
+  put(messages);
+  EXPECT_EQ(read(asc()), range(1, 4));
+  const auto found = store_->message(back.id);
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->position, 2u);
+  EXPECT_FALSE((*found)->redrive);
+  const std::vector<ports::NumberRange> second{{2, 2}};
+  EXPECT_EQ(positions(store_->sequences("chat-1", second, 4)->messages), Positions{2});
+}
+
+/// As older versions stored what came out of MessageStorageDLQ: at a later position than its time says.
 TEST_F(StoreHistoryTest, WhatCameBackLateHidesNothing) {
   std::vector<Message> messages;
   for (Position position = 1; position <= 100; ++position) {

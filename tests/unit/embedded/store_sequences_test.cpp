@@ -1,4 +1,7 @@
+#include <map>
 #include <numeric>
+#include <random>
+#include <set>
 
 #include "embedded/store.hpp"
 #include "model/errors.hpp"
@@ -196,7 +199,10 @@ TEST_F(StoreSequencesTest, WhatDoesNotFitIsPending) {
   issue(50);
   put({claimed(60, 20), claimed(61, 70)});
   SequencePage page = ask({{1, 50}}, kAllIssued, {.messages = 20});
-  EXPECT_EQ(page.messages.size(), 20u);
+  EXPECT_EQ(page.messages.size(), 19u);
+  EXPECT_EQ(page.missing, all(20, 50, Absence::pending)) << "a number comes whole or not at all";
+  page = ask({{1, 50}}, kAllIssued, {.messages = 21});
+  EXPECT_EQ(page.messages.size(), 21u);
   EXPECT_EQ(page.missing, all(21, 50, Absence::pending));
   page = ask({{10, 50}}, kAllIssued, {.max_bytes = 1});
   EXPECT_EQ(positions(page.messages), Positions{10});
@@ -205,8 +211,103 @@ TEST_F(StoreSequencesTest, WhatDoesNotFitIsPending) {
   EXPECT_EQ(positions(page.messages), Positions{50});
   EXPECT_EQ(page.missing, (Missing{{70, Absence::pending}, {71, Absence::not_issued}}));
   page = ask({{19, 20}}, kAllIssued, {.messages = 2});
-  EXPECT_EQ(positions(page.messages), (Positions{19, 20}));
-  EXPECT_TRUE(page.missing.empty());
+  EXPECT_EQ(positions(page.messages), Positions{19});
+  EXPECT_EQ(page.missing, all(20, 20, Absence::pending));
+  page = ask({{20, 21}}, kAllIssued, {.messages = 1});
+  EXPECT_EQ(positions(page.messages), Positions{20}) << "the first one is cut";
+  EXPECT_EQ(page.missing, all(21, 21, Absence::pending));
+}
+
+/// Whatever publishers make of numbers: to ask again for what is pending brings every message of the chat.
+TEST_F(StoreSequencesTest, AskingAgainForThePendingMakesProgress) {
+  const auto seed = static_cast<unsigned>(std::random_device()());
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  const auto below = [&](unsigned bound) { return random() % bound; };
+  constexpr SequenceNumber kNumbers = 40;
+  std::set<Position> own;
+  std::map<SequenceNumber, std::size_t> claims;
+  std::vector<Message> messages;
+  for (Position position = 1; position <= 400; ++position) {
+    const SequenceNumber number = below(4) == 0 ? 7 : 1 + below(kNumbers);
+    messages.push_back(claimed(position, number));
+    ++claims[number];
+  }
+  for (SequenceNumber number = 1; number <= kNumbers; ++number) {
+    if (below(8) == 0) continue;  // not readable yet
+    messages.push_back(sample_message(1000 + number));
+    messages.back().sequence = number;
+    own.insert(1000 + number);
+  }
+  put(messages);
+  issue(kNumbers);
+
+  std::set<Position> got;
+  std::vector<NumberRange> numbers{{1, kNumbers}};
+  for (int round = 0; round < 100 && !numbers.empty(); ++round) {
+    const SequencePage page = ask(numbers, kAllIssued, {.messages = 1 + below(30)});
+    std::map<SequenceNumber, std::size_t> served;
+    for (const auto& each : page.messages) {
+      got.insert(each->position);
+      if (each->client_sequence) ++served[*each->sequence];
+    }
+    std::size_t cut = 0;
+    for (const auto& [number, count] : served) cut += count != claims[number];
+    ASSERT_LE(cut, 1u) << "one number is cut at most";
+    numbers.clear();
+    for (const MissingNumber& each : page.missing) numbers.push_back({each.number, each.number});
+  }
+  for (const Position each : own) EXPECT_TRUE(got.contains(each)) << each;
+}
+
+/// A number that stays pending for ever must not keep the others out, however many claim it.
+TEST_F(StoreSequencesTest, FloodOfAMissingNumberHidesNothing) {
+  std::vector<Message> messages;
+  for (Position position = 1; position <= 1500; ++position) messages.push_back(claimed(position, 5));
+  for (const SequenceNumber number : {4, 6, 7}) {
+    messages.push_back(sample_message(2000 + number));
+    messages.back().sequence = number;
+  }
+  messages.push_back(claimed(3000, 6));
+  put(messages);
+  issue(7);
+  SequencePage page = ask({{5, 7}});
+  EXPECT_EQ(positions(page.messages), (Positions{2006, 3000, 2007}));
+  EXPECT_EQ(page.missing, all(5, 5, Absence::pending));
+  page = ask(std::vector<NumberRange>{{5, 5}});
+  EXPECT_EQ(page.messages.size(), 1000u);
+}
+
+TEST_F(StoreSequencesTest, AnswerEndsAtItsSizeInJson) {
+  std::vector<Message> messages;
+  for (Position position = 1; position <= 1000; ++position) {
+    messages.push_back(sample_message(position, std::string(255, '"')));
+    messages.back().payload = R"({"content":")" + std::string(4000, 'x') + "\"}";
+  }
+  put(messages);
+  const SequencePage page = ask({{1, 1000}}, 0, {}, std::string(255, '"'));
+  std::string json;
+  for (const auto& each : page.messages) model::append_event(json += ',', *each, std::nullopt);
+  EXPECT_LE(json.size() + 64 * page.missing.size() + 256, 4u << 20);
+  EXPECT_GT(page.messages.size(), 600u);
+  EXPECT_EQ(page.messages.size() + page.missing.size(), 1000u);
+}
+
+TEST_F(StoreSequencesTest, WithTooLargeDeadLettersNothingIsGivenUp) {
+  issue(5);
+  const auto bury = [&](Position first, Position last) {
+    for (Position position = first; position <= last; ++position) {
+      Message large = sample_message(position, "chat-2");
+      large.payload = R"({"content":")" + std::string(1 << 20, 'x') + "\"}";
+      ports::QueuedMessage letter = testing::sample_letter(position);
+      letter.message = std::make_shared<const Message>(std::move(large));
+      commit([&](CommitBatch& batch) { batch.put_dead_letter("MessageStorageDLQ", letter); });
+    }
+  };
+  bury(100, 106);
+  EXPECT_EQ(missing({{5, 5}}), all(5, 5, Absence::expired));
+  bury(107, 108);
+  EXPECT_EQ(missing({{5, 5}}), all(5, 5, Absence::pending));
 }
 
 /// Redriven messages lie at other positions than their numbers suggest.

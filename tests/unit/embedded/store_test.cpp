@@ -47,6 +47,20 @@ TEST_F(StoreTest, EpochStaysWithTheStoreAndDiffersBetweenStores) {
   EXPECT_NE((*second)->epoch(), epoch);
 }
 
+TEST_F(StoreTest, TheLastTimeIsNotARedrivenMessages) {
+  publish(1, 3);
+  commit([](CommitBatch& batch) {
+    for (const Position position : {4, 5}) {
+      auto redriven = sample_message(position);
+      redriven.published_at = kStart - 3'600'000;
+      redriven.redrive = model::Message::Redrive{"WebSocketFifoQueue", {}};
+      batch.add_message(redriven);
+    }
+  });
+  EXPECT_EQ(store_->log_end()->position, 5u);
+  EXPECT_EQ(store_->log_end()->published_at, kStart + 3);
+}
+
 TEST_F(StoreTest, LogKeepsWholeMessagesInOrder) {
   commit([](CommitBatch& batch) {
     model::Message message = sample_message(1);

@@ -1,9 +1,12 @@
 #include <cstdlib>
 #include <fstream>
+#include <set>
 
 #include <boost/json.hpp>
 
 #include "embedded/format_file.hpp"
+#include "embedded/store_upkeep.hpp"
+#include "embedded/upkeep.hpp"
 #include "unit/embedded/failing_disk.hpp"
 #include "unit/embedded/store_fixture.hpp"
 
@@ -91,6 +94,11 @@ class UpgradeTest : public ::testing::Test {
     EXPECT_EQ(store_->permission(model::UserId("bob"), Target::chat("rooms"))->value().role,
               model::Role::viewer);
     EXPECT_TRUE(store_->permission(model::UserId("alice"), {TargetClass::org, "acme"})->has_value());
+    EXPECT_EQ(store_->owners(Target::chat("rooms")), 1u);
+    EXPECT_EQ(store_->owners(Target::chat("other")), 0u);
+    const auto report = StoreUpkeep(*store_).check([](auto, auto) {}, {});
+    ASSERT_TRUE(report) << report.error().details();
+    EXPECT_EQ(report->findings, std::vector<std::string>());
     EXPECT_EQ(store_->log_end()->position, 12u);
     EXPECT_EQ(store_->token_secret().size(), 43u);
     const auto sound = store_->verify();
@@ -136,6 +144,25 @@ TEST_F(UpgradeTest, IsBegunAgainWhenOnlyTheFormatFileIsMissing) {
   ASSERT_TRUE(try_open());
   store_.reset();
   std::ofstream(directory_.path() / "format") << "carillon store 1\n";
+  ASSERT_TRUE(try_open());
+  expect_everything();
+}
+
+TEST_F(UpgradeTest, CommandsWithoutAServerDoNotUpgrade) {
+  TemporaryDirectory elsewhere;
+  std::set<fs::path> before;
+  for (const auto& each : fs::recursive_directory_iterator(directory_.path())) before.insert(each.path());
+  for (const auto command : {UpkeepRequest::Command::verify, UpkeepRequest::Command::backup}) {
+    const auto refused =
+        run_upkeep(directory_.path(), {command, elsewhere.path() / "backups"}, [](auto, auto) {});
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().details().find("start the server once"), std::string::npos)
+        << refused.error().details();
+  }
+  EXPECT_EQ(format(), "carillon store 1\n");
+  EXPECT_FALSE(fs::exists(elsewhere.path() / "backups"));
+  for (const auto& each : fs::recursive_directory_iterator(directory_.path()))
+    EXPECT_TRUE(before.contains(each.path())) << each.path();
   ASSERT_TRUE(try_open());
   expect_everything();
 }

@@ -149,6 +149,23 @@ TEST_F(VerifyTest, PartnersThatRetentionTookAreNotMissed) {
   expect({});
 }
 
+TEST_F(VerifyTest, WhatExpiresWhileItRunsIsNotMissed) {
+  store_.reset();
+  StoreOptions passing = options();
+  passing.retention.standard = std::chrono::hours(1);
+  // The time comes when the first thing is compared, as it does in a long run.
+  int asked = 0;
+  passing.clock = [this, &asked] { return asked++ == 0 ? now_ : kStart + 3'600'000 + 100; };
+  remove(keys::kMessages, message_key(4));
+  remove(keys::kSequenceIndex, index_key(6));
+  auto opened = Store::open(directory_.path(), passing);
+  ASSERT_TRUE(opened) << opened.error().details();
+  asked = 0;
+  const auto report = StoreUpkeep(**opened).check([](auto, auto) {}, {});
+  ASSERT_TRUE(report);
+  EXPECT_LE(report->findings_total, 1u) << "only what was compared before";
+}
+
 TEST_F(VerifyTest, EntryOfAnotherNumber) {
   const std::string value = get(keys::kSequenceIndex, index_key(4));
   std::string key;
@@ -196,12 +213,39 @@ TEST_F(VerifyTest, PermissionsThatDisagree) {
   expect({{"permissions_by_user", "bob", "chat:chat-1", "permissions_by_target"}});
 
   record::append_permission(value,
-                            {model::UserId("bob"), chat, model::Role::owner, kStart, model::UserId("root")});
+                            {model::UserId("bob"), chat, model::Role::admin, kStart, model::UserId("root")});
   put(keys::kPermissionsByTarget, by_target, value);
   expect({{"permissions_by_user", "something else"}, {"permissions_by_target", "something else"}});
 
   remove(keys::kPermissionsByUser, by_user);
   expect({{"permissions_by_target", "bob", "permissions_by_user"}});
+}
+
+TEST_F(VerifyTest, NumberOfOwnersThatIsNotTheirs) {
+  const auto entry = [](std::string user, model::Role role) {
+    return ports::Permission{model::UserId(std::move(user)), Target::chat("chat-2"), role, kStart,
+                             model::UserId("root")};
+  };
+  std::string key;
+  keys::target(key, model::TargetClass::chat, "chat-2");
+  commit([&](CommitBatch& batch) {
+    batch.put_permission(entry("ann", model::Role::owner));
+    batch.put_permission(entry("bob", model::Role::owner));
+    batch.put_permission(entry("cat", model::Role::admin));
+    batch.set_owners(Target::chat("chat-2"), 2);
+  });
+  expect({});
+  remove(keys::kPermissionsByTarget, key);
+  expect({{"permissions_by_target", "chat:chat-2", "2 owners", "says 0"}});
+  put(keys::kPermissionsByTarget, key, number(3));
+  expect({{"permissions_by_target", "chat:chat-2", "2 owners", "says 3"}});
+  put(keys::kPermissionsByTarget, key, "damaged");
+  EXPECT_EQ(check().findings.front(), "permissions_by_target: chat:chat-2: the number of owners is damaged");
+  put(keys::kPermissionsByTarget, key, number(2));
+  std::string nobody;
+  keys::target(nobody, model::TargetClass::chat, "a chat without entries");
+  put(keys::kPermissionsByTarget, nobody, number(1));
+  expect({{"permissions_by_target", "a chat without entries", "0 owners", "says 1"}});
 }
 
 TEST_F(VerifyTest, DeadLettersAndTheirIds) {

@@ -78,6 +78,11 @@ class Memory : public ports::MessageTable, public ports::MessageLog {
     open_ = !closed;
     gate_.notify_all();
   }
+  void lose_after(Position last) {
+    const std::lock_guard lock(mutex_);
+    cursor_ = last;
+    stored.erase(stored.upper_bound(last), stored.end());
+  }
   void write_log(const std::vector<MessagePtr>& all) {
     const std::lock_guard lock(mutex_);
     for (const MessagePtr& each : all) log[each->position] = each;
@@ -237,6 +242,19 @@ TEST_F(MessageStorageTest, RefusedWriteIsRepeatedFromTheCursor) {
   EXPECT_EQ(memory_.stored_positions(), up_to(20));
   EXPECT_EQ(storage_->status().failed_writes, 4u);
   EXPECT_EQ(storage_->status().dead_lettered, 0u) << "the store's failure is not the message's";
+}
+
+TEST_F(MessageStorageTest, WhatAReopenedTableLostIsStoredAgain) {
+  make(0);
+  const auto all = messages(1, 20);
+  memory_.write_log(all);
+  storage_->accept(all);
+  EXPECT_TRUE(wait_for(20));
+  memory_.lose_after(12);
+  storage_->start_over();
+  EXPECT_TRUE(wait_for(20)) << "though nothing new was published";
+  EXPECT_EQ(memory_.stored_positions(), up_to(20));
+  EXPECT_EQ(storage_->status().settled, 20u);
 }
 
 TEST_F(MessageStorageTest, RedrivesOfOtherQueuesAreNotStoredAgain) {

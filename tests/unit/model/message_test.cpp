@@ -57,6 +57,26 @@ TEST(Event, says_when_the_sequence_is_the_senders) {
   EXPECT_NE(event(message).find(R"("sequenceNumber":7,"sequenceSource":"client")"), std::string::npos);
 }
 
+TEST(Event, is_never_larger_than_its_size_at_most) {
+  Message message = example();
+  EXPECT_GE(event_size_at_most(message), event(message, 1760000000001).size());
+  EXPECT_LE(event_size_at_most(message), event(message).size() + 300);
+  for (const char each : {'"', '\\', '\x01', '\n', 'a', '\xc3'}) {
+    const std::string text(255, each);
+    message.target = {TargetClass::project, text};
+    for (const bool chat : {false, true}) {
+      if (chat) message.target = Target::chat(text);
+      message.group_id = message.event_type = message.channel = message.correlation_id = text;
+      message.sender = UserId(text);
+      message.sequence = kMaxSequenceNumber;
+      message.client_sequence = true;
+      message.position = ~Position{0};
+      message.published_at = 253'402'300'799'999;
+      EXPECT_GE(event_size_at_most(message), event(message, message.published_at).size());
+    }
+  }
+}
+
 TEST(Event, escapes_ids) {
   Message message = example();
   message.target = Target::chat("a\"b\\");
