@@ -50,7 +50,8 @@ std::string failed_text(const boost::json::value& failed) {
 }
 
 void add_readers(Rows& rows, const boost::json::value& trace) {
-  std::string counts = shown_member(trace, "delivered") + " deliveries";
+  const std::string delivered = shown_member(trace, "delivered");
+  std::string counts = delivered + (delivered == "1" ? " delivery" : " deliveries");
   if (const std::string gone = shown_member(trace, "gone"); gone != "0" && gone != "-")
     counts += ", " + gone + " connections went away meanwhile";
   rows.push_back({"delivered", counts});

@@ -17,6 +17,15 @@ export function historyPath({ chat, to, ...query }) {
 /** As carillon/admin, unless `options` say who asks. */
 export const read = (server, query, options = { token: server.admin }) => server.get(historyPath(query), options);
 
+/** Asks again while storage is behind or too many reads wait, as 503 says (CONTRACT §10). */
+export async function patiently(ask) {
+  for (;;) {
+    const answer = await ask();
+    if (answer.status !== 503) return answer;
+    assert.equal(answer.json.error, 'Service overloaded', answer.text);
+  }
+}
+
 /** The answer of a read that must succeed, checked for what every answer holds (CONTRACT §10). */
 export async function page(server, query, options) {
   const { status, json, text } = await read(server, query, options);

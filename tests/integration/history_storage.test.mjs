@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { assertRefused, fifo, message, unique, until, useServer, using } from './harness.mjs';
-import { ids, page, read, walk } from './history_reader.mjs';
+import { historyPath, ids, page, patiently, read, walk } from './history_reader.mjs';
 import { WebhookReceiver } from './webhooks.mjs';
 
 const ROUNDS = 2500;
@@ -24,9 +24,11 @@ describe('a read sees everything that was answered before it', () => {
         asked += 1;
         const { messageId, sequenceNumber } = await server.published(fifo({ chat, content: unique('') }));
         const way = asked % 3;
-        const found = way === 0 ? ids((await page(server, { chat, sequences: String(sequenceNumber) })).messages)
-          : way === 1 ? [(await server.get(`/messages/${messageId}`, { token: server.admin })).json?.messageId]
-            : ids((await page(server, { chat, limit: 1000 })).messages);
+        const path = way === 0 ? historyPath({ chat, sequences: String(sequenceNumber) })
+          : way === 1 ? `/messages/${messageId}` : historyPath({ chat, limit: 1000 });
+        const { status, json, text } = await patiently(() => server.get(path, { token: server.admin }));
+        assert.equal(status, 200, text.slice(0, 500));
+        const found = way === 1 ? [json.messageId] : ids(json.messages);
         assert.ok(found.includes(messageId), `${messageId}, number ${sequenceNumber}, was answered and is not there (${way})`);
       }
     });

@@ -13,8 +13,10 @@ using testing::sample_message;
 using testing::store_one;
 
 constexpr const char* kDirectoryVariable = "CARILLON_TEST_CRASH_DIRECTORY";
+/// Where the writer answers: a descriptor of its own, as anything may write to the usual ones.
+constexpr int kAnswers = 99;
 
-/// Writes until it is killed and tells every position on stdout once it is durable.
+/// Writes until it is killed and tells every position once it is durable.
 void write_for_ever(const std::filesystem::path& directory) {
   auto store = Store::open(directory, {});
   if (!store) ::_exit(1);
@@ -28,7 +30,7 @@ void write_for_ever(const std::filesystem::path& directory) {
       batch.set_cursor("Queue", position);
       if (!(*store)->write_unsynced(batch, (*store)->generation())) ::_exit(1);
     }
-    if (::write(STDERR_FILENO, &position, sizeof position) != sizeof position) ::_exit(1);
+    if (::write(kAnswers, &position, sizeof position) != sizeof position) ::_exit(1);
   }
 }
 
@@ -45,7 +47,7 @@ Position answered_before_kill(const std::filesystem::path& directory, int answer
   ::setenv(kDirectoryVariable, directory.c_str(), 1);
   const pid_t child = ::fork();
   if (child == 0) {
-    ::dup2(ends[1], STDERR_FILENO);
+    ::dup2(ends[1], kAnswers);
     ::close(ends[0]);
     ::close(ends[1]);
     ::execl("/proc/self/exe", "writer", "--gtest_filter=StoreCrash.DISABLED_Writer",
