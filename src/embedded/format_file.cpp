@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <fstream>
 #include <string>
 
@@ -20,11 +19,16 @@ using model::fail;
 constexpr std::string_view kPrefix = "carillon store ";
 
 base::Result<void> system_failure(std::string_view doing, const std::filesystem::path& path) {
-  return fail(model::errors::kUnavailable,
-              fmt::format("cannot {} {}: {}", doing, path.string(), strerror(errno)));
+  return io_failure(doing, path, std::error_code(errno, std::generic_category()));
 }
 
 }  // namespace
+
+std::unexpected<base::Error> io_failure(std::string_view doing, const std::filesystem::path& path,
+                                        const std::error_code& code) {
+  return fail(model::errors::kUnavailable,
+              fmt::format("cannot {} {}: {}", doing, path.string(), code.message()));
+}
 
 base::Result<void> sync_directory(const std::filesystem::path& directory) {
   const int file = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -20,6 +20,10 @@ base::Result<void> write_format(const std::filesystem::path& data_directory);
 /// Replaces the file as a whole, with mode 0600; on disk when it returns. Errors: unavailable.
 base::Result<void> replace_file(const std::filesystem::path& path, std::string_view text);
 
+/// Error: unavailable, `cannot create /path: No space left on device`.
+std::unexpected<base::Error> io_failure(std::string_view doing, const std::filesystem::path& path,
+                                        const std::error_code& code);
+
 /// Makes names created in or moved into the directory survive a power cut.
 base::Result<void> sync_directory(const std::filesystem::path& directory);
 

@@ -28,11 +28,6 @@ constexpr std::string_view kMetadataPrefix = "carillon store ";
 constexpr std::array<std::string_view, 8> kLeftovers{"lock",      "format",  "format.new",    "store.new",
                                                      "restoring", "control", "restoring.new", "dev-key"};
 
-std::unexpected<base::Error> io_failure(std::string_view doing, const fs::path& path,
-                                        const std::error_code& code) {
-  return fail(errors::kUnavailable, fmt::format("cannot {} {}: {}", doing, path.string(), code.message()));
-}
-
 Result<void> check_empty(const fs::path& data_directory) {
   std::error_code code;
   if (!fs::exists(data_directory, code)) return {};

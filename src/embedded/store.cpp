@@ -25,11 +25,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kDatabaseName = "store";
 constexpr std::string_view kUnfinishedName = "store.new";
 
-std::unexpected<base::Error> io_failure(std::string_view doing, const fs::path& path,
-                                        const std::error_code& code) {
-  return fail(errors::kUnavailable, fmt::format("cannot {} {}: {}", doing, path.string(), code.message()));
-}
-
 /// Makes the store under another name first, so that what bears the real name was complete once.
 Result<void> create(const fs::path& data_directory, const StoreOptions& options,
                     const std::shared_ptr<RetentionInForce>& retention) {
