@@ -110,20 +110,26 @@ void LocalHistory::sequences(IdentityPtr asking, std::string chat_id, std::vecto
       });
 }
 
-void LocalHistory::message(IdentityPtr asking, MessageId id, Completion<MessagePtr> done) {
-  auto answer = pool_.admit(asking->user, std::move(done));
+template <typename T, typename Read>
+void LocalHistory::after_what_was_answered(const model::UserId& asking, Completion<T> done, Read read) {
+  auto answer = pool_.admit(asking, std::move(done));
   if (!answer) return;
   const base::Monotonic deadline = answer->deadline();
-  pool_.begin(deadline, [this, deadline, asking = std::move(asking), id,
+  pool_.begin(deadline, [this, deadline, read = std::move(read),
                          answer = std::move(*answer)](Result<void> begun) mutable {
     if (!begun) return answer.fail(begun.error());
-    after_storage(
-        deadline, last_position_(),
-        [this, asking = std::move(asking), id, answer = std::move(answer)](Result<void> stored) mutable {
-          if (!stored) return answer.fail(stored.error());
-          answer(read_message(*asking, id));
-        });
+    after_storage(deadline, last_position_(),
+                  [read = std::move(read), answer = std::move(answer)](Result<void> stored) mutable {
+                    if (!stored) return answer.fail(stored.error());
+                    read(std::move(answer));
+                  });
   });
+}
+
+void LocalHistory::message(IdentityPtr asking, MessageId id, Completion<MessagePtr> done) {
+  after_what_was_answered(
+      asking->user, std::move(done),
+      [this, asking, id](ReadPool::Answer<MessagePtr> answer) { answer(read_message(*asking, id)); });
 }
 
 Result<MessagePtr> LocalHistory::read_message(const Identity& asking, const MessageId& id) const {
@@ -139,22 +145,14 @@ Result<MessagePtr> LocalHistory::read_message(const Identity& asking, const Mess
 }
 
 void LocalHistory::trace(IdentityPtr asking, MessageId id, Completion<MessageTrace> done) {
-  auto answer = pool_.admit(asking->user, std::move(done));
-  if (!answer) return;
-  const base::Monotonic deadline = answer->deadline();
-  pool_.begin(deadline, [this, deadline, asking = std::move(asking), id,
-                         answer = std::move(*answer)](Result<void> begun) mutable {
-    if (!begun) return answer.fail(begun.error());
-    after_storage(
-        deadline, last_position_(),
-        [this, asking = std::move(asking), id, answer = std::move(answer)](Result<void> stored) mutable {
-          if (!stored) return answer.fail(stored.error());
-          auto found = find_for_trace(*asking, id);
-          if (!found && conceals(*asking, found.error())) found = model::fail(errors::kNotFound);
-          if (!found) return answer.fail(found.error());
-          describe(std::move(*found), std::move(answer));
-        });
-  });
+  after_what_was_answered(asking->user, std::move(done),
+                          [this, asking, id](ReadPool::Answer<MessageTrace> answer) {
+                            auto found = find_for_trace(*asking, id);
+                            if (!found && conceals(*asking, found.error()))
+                              found = model::fail(errors::kNotFound);
+                            if (!found) return answer.fail(found.error());
+                            describe(std::move(*found), std::move(answer));
+                          });
 }
 
 Result<MessageTrace> LocalHistory::find_for_trace(const Identity& asking, const MessageId& id) const {

@@ -43,6 +43,9 @@ class LocalHistory final : public ports::MessageHistory {
  private:
   /// Runs the step once everything up to `position` is stored, at once if it is: on one of the threads.
   void after_storage(base::Monotonic deadline, model::Position position, ReadPool::Step next);
+  /// Runs `read(answer)` on the pool once all that was answered before is stored.
+  template <typename T, typename Read>
+  void after_what_was_answered(const model::UserId& asking, ports::Completion<T> done, Read read);
 
   /// Errors: no_*_access, the same whether the target exists or not; the store's.
   base::Result<void> check(const model::Identity& asking, const model::Target& target) const;
