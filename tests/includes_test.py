@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """House rules that a machine can check: which room includes which, which library stays in which room, file sizes,
-nothing left undone in words, and every error of the catalogue in docs/protocol.md. Prints every breach and exits 1
-when there is one. Standard library only.
+nothing left undone in words, every error of the catalogue in docs/protocol.md, and every event_type of the log in
+docs/logging.md and the other way round. Prints every breach and exits 1 when there is one. Standard library only.
 
 Usage: includes_test.py [--root DIR]
 """
@@ -21,6 +21,7 @@ COMPONENTS = {
     "authorizer",
     "chat_permission",
     "connection_handler",
+    "dashboard",
     "management",
     "message_retrieval",
     "message_storage",
@@ -51,6 +52,7 @@ LIBRARIES = [
     (re.compile(r"^toml\+\+/|^toml\.hpp$"), None, 1),
     (re.compile(r"^CLI/"), None, 1),
     (re.compile(r"^curl/"), {"outbound", "cli"}, None),
+    (re.compile(r"^prometheus/"), {"observability"}, None),
     (re.compile(r"^nats(/|\.h$)"), {"clustered"}, None),
     (re.compile(r"^(postgresql/)?libpq-fe\.h$"), {"clustered"}, None),
 ]
@@ -58,6 +60,9 @@ LIBRARIES = [
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 UNDONE = re.compile(r"\b(TO" + r"DO|FIX" + r"ME)\b")
 ERROR_ENTRY = re.compile(r'ErrorEntry \w+\{\s*"\w+",\s*(\d+),\s*\d+,\s*\w+,\s*"((?:[^"\\]|\\.)*)"\}')
+LOG_CALL = re.compile(r"\blog::(debug|info|warn|error)\(\s*([^,]+),|\blog::(write)\([^,]+,\s*([^,]+),")
+LOG_FORMAT = re.compile(r'\bformat\(Level::(\w+), "(\w+)",')
+EVENT_ROW = re.compile(r"^\| `(\w+)` \| ((?:debug|info|warn|error)[^|]*) \|", re.MULTILINE)
 CPP = {".cpp", ".hpp", ".h", ".cc"}
 WATCHED = CPP | {".mjs", ".js", ".ts", ".tsx", ".py", ".sh", ".cmake", ".css"}
 FOLDERS = ["src", "tests", "script", "bench", "web", "examples", "deploy"]
@@ -150,8 +155,41 @@ def check_catalogue(root):
             yield f"docs/protocol.md does not list the error {status} {text}"
 
 
+def events_of(text):
+    """What a source file logs, as (event type, level). The level is "" where it is decided at run time, the event type
+    None where it is not to be read from the file."""
+    for match in LOG_CALL.finditer(text):
+        argument = match.group(2) or match.group(4)
+        constant = re.search(rf'\b{re.escape(argument)} = ("\w+");', text)
+        for event in re.findall(r'"(\w+)"', constant.group(1) if constant else argument) or [None]:
+            yield event, match.group(1) or ""
+    for match in LOG_FORMAT.finditer(text):
+        yield match.group(2), match.group(1)
+
+
+def check_log_events(root):
+    document = root / "docs/logging.md"
+    if not document.is_file():
+        return
+    listed = dict(EVENT_ROW.findall(document.read_text(encoding="utf-8")))
+    logged = set()
+    for path in files_below(root / "src"):
+        if path.suffix not in CPP or path.name == "log.hpp":
+            continue
+        for event, level in events_of(path.read_text(encoding="utf-8")):
+            if event is None:
+                yield f"{path.relative_to(root)}: logs an event_type that is not written out in it"
+            elif event in listed and level not in listed[event]:
+                yield f"docs/logging.md: {event} is logged as {level}, not only as {listed[event]}"
+            logged.add(event)
+    for event in sorted(logged - {None} - listed.keys()):
+        yield f"docs/logging.md does not list the event_type {event}"
+    for event in sorted(listed.keys() - logged):
+        yield f"docs/logging.md lists the event_type {event}, which nothing logs"
+
+
 def breaches(root):
-    return [*check_source_tree(root), *check_texts(root), *check_catalogue(root)]
+    return [*check_source_tree(root), *check_texts(root), *check_catalogue(root), *check_log_events(root)]
 
 
 def self_test():
@@ -160,8 +198,12 @@ def self_test():
     good = {
         "src/model/errors.hpp": entry,
         "docs/protocol.md": '| 410 | `Gone "x"` | | no |\n',
+        "docs/logging.md": "| `a_b` | info |\n| `c` | warn |\n| `d` | warn |\n| `e` | info or warn |\n",
         "src/main.cpp": '#include "cli/run.hpp"\n',
         "src/base/a.hpp": "#include <string>\n",
+        "src/base/log.cpp": 'format(Level::warn, "e", "text");\n',
+        "src/bus/log.cpp": 'log::info(\n    "a_b", "x");\nlog::warn(x ? "c" : "d", "x");\n',
+        "src/bus/write.cpp": 'kEvent = "c";\nlog::write(level, kEvent, "x");\n',
         "src/bus/a.hpp": '#include "ports/p.hpp"\n#include "base/a.hpp"\n',
         "src/gateway/a.cpp": '#include <boost/beast/core.hpp>\n#include "bus/a.hpp"\n',
         "src/embedded/a.cpp": '#include <rocksdb/db.h>\n#include "processor/p.hpp"\n',
@@ -189,6 +231,10 @@ def self_test():
         "src/base/h.cpp": "\n" * (MAX_LINES + 1),
         "docs/protocol.md": '| 411 | `Gone "x"` | | no |\n',
         "tests/i_test.cpp": "// TO" + "DO: later\n",
+        "src/bus/j.cpp": 'log::error("unlisted", "x");\n',
+        "src/bus/k.cpp": 'log::error(what, "x");\n',
+        "src/bus/l.cpp": 'log::error("c", "x");\n',
+        "src/base/log.cpp": "\n",
     }
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

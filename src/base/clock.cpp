@@ -46,6 +46,12 @@ EpochMs now_ms() {
       .count();
 }
 
+std::int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
 void append_iso8601(std::string& out, EpochMs time) {
   using namespace std::chrono;
   const sys_time<milliseconds> instant{milliseconds(time)};

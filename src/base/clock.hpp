@@ -16,6 +16,8 @@ using Monotonic = std::chrono::steady_clock::time_point;
 using std::chrono::milliseconds;
 
 EpochMs now_ms();
+/// The same in nanoseconds, for spans.
+std::int64_t now_ns();
 inline Monotonic monotonic_now() {
   return std::chrono::steady_clock::now();
 }

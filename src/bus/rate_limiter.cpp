@@ -24,7 +24,7 @@ void RateLimiter::set_limits(double per_second, double burst) {
   burst_ = std::max(1.0, burst);
 }
 
-std::int64_t RateLimiter::take(std::string_view key, base::Monotonic now) {
+std::int64_t RateLimiter::take(std::string_view key, base::Monotonic now, double tokens) {
   if (per_second_ <= 0) return 0;
   auto at = index_.find(key);
   if (at == index_.end()) {
@@ -37,12 +37,13 @@ std::int64_t RateLimiter::take(std::string_view key, base::Monotonic now) {
   Bucket& bucket = *at->second;
   bucket.tokens = tokens_at(bucket, now);
   bucket.filled_at = now;
-  if (bucket.tokens >= 1 - kRounding) {
-    bucket.tokens = std::max(0.0, bucket.tokens - 1);
+  const double wanted = std::min(tokens, burst_);
+  if (bucket.tokens >= wanted - kRounding) {
+    bucket.tokens = std::max(0.0, bucket.tokens - wanted);
     return 0;
   }
   return std::max<std::int64_t>(
-      1, static_cast<std::int64_t>(std::ceil((1 - bucket.tokens) * 1000 / per_second_ - kRounding)));
+      1, static_cast<std::int64_t>(std::ceil((wanted - bucket.tokens) * 1000 / per_second_ - kRounding)));
 }
 
 double RateLimiter::tokens_at(const Bucket& bucket, base::Monotonic now) const {

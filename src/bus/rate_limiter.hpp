@@ -19,8 +19,9 @@ class RateLimiter {
   RateLimiter(const RateLimiter&) = delete;
   RateLimiter& operator=(const RateLimiter&) = delete;
 
-  /// Takes one token. 0: allowed. Else the milliseconds until there will be one, and nothing is taken.
-  std::int64_t take(std::string_view key, base::Monotonic now);
+  /// Takes tokens, `burst` of them at most. 0: allowed. Else the milliseconds until there will be enough, and
+  /// nothing is taken.
+  std::int64_t take(std::string_view key, base::Monotonic now, double tokens = 1);
   /// New limits, for buckets that exist too. `per_second` 0: no limit.
   void set_limits(double per_second, double burst);
   std::size_t keys() const { return buckets_.size(); }

@@ -19,7 +19,8 @@ struct ChannelSettings {
 
 enum class UserTargets { any, shared_chat, none };
 
-/// `[publish]`, `[limits]`, `[topics.fifo]`, `[queues]`, `[channels]`, `[history]` (CONTRACT §14).
+/// `[publish]`, `[limits]`, `[topics.fifo]`, `[queues]`, `[channels]`, `[history]`, and what else rooms of
+/// the bus need to know (CONTRACT §14).
 struct Settings {
   UserTargets user_targets = UserTargets::any;
   double publish_per_second = 100;  ///< per user that is no backend; 0: no limit
@@ -35,6 +36,7 @@ struct Settings {
   std::map<std::string, std::chrono::milliseconds> history_overrides;  ///< chat id prefix to retention
   std::size_t max_subscriptions_per_connection = 1000;
   std::size_t max_connections_per_user = 1000;
+  std::int64_t high_latency_ms = 1000;  ///< `[metrics]`: over it a message counts as slow
 };
 
 }  // namespace carillon::bus

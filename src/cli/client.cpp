@@ -13,7 +13,7 @@
 
 #include "base/bytes.hpp"
 #include "base/terminal.hpp"
-#include "cli/version.hpp"
+#include "base/version.hpp"
 
 namespace carillon::cli {
 namespace {
@@ -97,7 +97,7 @@ std::expected<HttpReply, std::string> send_http(const ClientOptions& options, co
   char reason[CURL_ERROR_SIZE] = "";
   const std::string url =
       (endpoint->tls ? "https://" : "http://") + endpoint->authority() + endpoint->path + call.target;
-  const std::string agent = std::string("carillon/") + kVersion;
+  const std::string agent = std::string("carillon/") + base::kVersion;
   curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, call.method.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());

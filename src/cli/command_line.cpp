@@ -10,9 +10,9 @@
 #include <CLI/Formatter.hpp>
 
 #include "base/clock.hpp"
+#include "base/version.hpp"
 #include "cli/argument_checks.hpp"
 #include "cli/bench_flags.hpp"
-#include "cli/version.hpp"
 #include "model/message.hpp"
 
 namespace carillon::cli {
@@ -79,7 +79,7 @@ class Grammar {
 };
 
 Grammar::Grammar(const Environment& environment) : environment_(environment) {
-  app_.set_version_flag("--version", std::string("carillon ") + kVersion);
+  app_.set_version_flag("--version", std::string("carillon ") + base::kVersion);
   app_.require_subcommand(1);
   app_.set_help_flag("-h,--help", "Print this help and exit");
   add_serve();
@@ -98,7 +98,7 @@ Grammar::Grammar(const Environment& environment) : environment_(environment) {
 
 CLI::App* Grammar::add(CLI::App* parent, const char* name, const char* description) {
   CLI::App* command = parent->add_subcommand(name, description);
-  command->set_version_flag("--version", std::string("carillon ") + kVersion);
+  command->set_version_flag("--version", std::string("carillon ") + base::kVersion);
   return command;
 }
 

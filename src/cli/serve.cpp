@@ -11,7 +11,7 @@
 
 #include "base/bytes.hpp"
 #include "base/log.hpp"
-#include "cli/version.hpp"
+#include "base/version.hpp"
 #include "server/server.hpp"
 
 namespace carillon::cli {
@@ -69,16 +69,18 @@ void print_dev_welcome(const server::Server& server, const server::Settings& set
   const std::string where = authority(settings, server.port());
   const std::string url = (tls ? "https://" : "http://") + where;
   const std::string program = shell_word(invoked_as());
-  const std::string token = "CARILLON_TOKEN=$(" + program +
-                            " token --user dev --scope carillon/admin --data " +
-                            shell_word(settings.data_dir) + ") ";
+  const std::string token = server.dev_token();
+  const std::string with_token = "CARILLON_TOKEN=$(" + program +
+                                 " token --user dev --scope carillon/admin --data " +
+                                 shell_word(settings.data_dir) + ") ";
   std::cout
-      << "\nCarillon " << kVersion << ", for development: this machine only, data in " << settings.data_dir
-      << "\n\n  HTTP       " << url << "\n  WebSocket  " << (tls ? "wss://" : "ws://") << where << "/"
-      << settings.gateway.stage << "\n\n  A token of user dev with all scopes, valid for 24 hours:\n\n  "
-      << server.dev_token()
+      << "\nCarillon " << base::kVersion << ", for development: this machine only, data in "
+      << settings.data_dir << "\n\n  HTTP       " << url << "\n  WebSocket  " << (tls ? "wss://" : "ws://")
+      << where << "/" << settings.gateway.stage
+      << "\n\n  A token of user dev with all scopes, valid for 24 hours:\n\n  " << token
+      << "\n\n  dashboard: " << url << "/dashboard/#token=" << token
       << "\n\nSee a message arrive: paste the first line into one terminal, the second into another.\n\n  "
-      << token << program << " listen --url " << url << " --chat demo\n  " << token << program
+      << with_token << program << " listen --url " << url << " --chat demo\n  " << with_token << program
       << " publish --url " << url << " --chat demo --content 'Hello!'\n\nCtrl-C stops it.\n"
       << std::endl;
 }
@@ -86,7 +88,7 @@ void print_dev_welcome(const server::Server& server, const server::Settings& set
 void announce(const server::Server& server, const server::Settings& settings) {
   const std::string scheme = settings.gateway.tls_cert.empty() ? "http://" : "https://";
   std::cout << "listening " << scheme << authority(settings, server.port()) << std::endl;
-  log::info("listening", "serving", {{"port", server.port()}, {"version", kVersion}});
+  log::info("listening", "serving", {{"port", server.port()}, {"version", base::kVersion}});
   if (settings.gateway.dev) print_dev_welcome(server, settings);
 }
 

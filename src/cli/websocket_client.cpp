@@ -8,7 +8,7 @@
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
-#include "cli/version.hpp"
+#include "base/version.hpp"
 
 namespace carillon::cli {
 namespace {
@@ -64,7 +64,7 @@ std::string upgrade_request(const WebSocketClient::Options& options, std::string
   request += "Sec-WebSocket-Key: " + std::string(key) + "\r\nSec-WebSocket-Version: 13\r\n";
   if (!options.subprotocol.empty()) request += "Sec-WebSocket-Protocol: " + options.subprotocol + "\r\n";
   if (!options.token.empty()) request += "Authorization: Bearer " + options.token + "\r\n";
-  return request + "User-Agent: carillon/" + kVersion + "\r\n\r\n";
+  return request + "User-Agent: carillon/" + base::kVersion + "\r\n\r\n";
 }
 
 std::string websocket_accept(std::string_view key) {

@@ -8,6 +8,7 @@
 #include "base/bytes.hpp"
 #include "embedded/keys.hpp"
 #include "embedded/record.hpp"
+#include "embedded/series_record.hpp"
 
 namespace carillon::embedded {
 namespace {
@@ -64,6 +65,13 @@ void CommitBatch::put(std::uint32_t column_family, std::string_view key, std::st
 void CommitBatch::erase(std::uint32_t column_family, std::string_view key) {
   begin(kDelete, column_family, key.size());
   bytes_ += key;
+}
+
+void CommitBatch::erase_range(std::uint32_t column_family, std::string_view first, std::string_view end) {
+  begin(kDeleteRange, column_family, first.size());
+  bytes_ += first;
+  varint32(bytes_, static_cast<std::uint32_t>(end.size()));
+  bytes_ += end;
 }
 
 void CommitBatch::add_message(const model::Message& message) {
@@ -235,11 +243,21 @@ void CommitBatch::store_content(const model::Message& message) {
     put_number(keys::kSequenceIndex, static_cast<std::uint64_t>(message.published_at));
 }
 
+void CommitBatch::put_series(std::string_view key, const base::Histogram& values) {
+  value_.clear();
+  record::append_series(value_, values);
+  put(keys::kSeries, key, value_);
+}
+
+void CommitBatch::forget_series(std::string_view first, std::string_view end) {
+  erase_range(keys::kSeries, first, end);
+}
+
 void CommitBatch::trim_log(model::Position before) {
-  begin(kDeleteRange, keys::kLog, 8);
-  base::append_big_endian(bytes_, 0);
-  varint32(bytes_, 8);
-  base::append_big_endian(bytes_, before);
+  std::string first, end;
+  base::append_big_endian(first, 0);
+  base::append_big_endian(end, before);
+  erase_range(keys::kLog, first, end);
 }
 
 }  // namespace carillon::embedded

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/histogram.hpp"
 #include "embedded/delivery_record.hpp"
 #include "model/message.hpp"
 #include "ports/message_bus.hpp"
@@ -67,6 +68,11 @@ class CommitBatch {
   /// Cheapest for some hundred at once. What came back from the dead letters goes where it was.
   void store_messages(std::span<const model::MessagePtr> messages);
 
+  /// `key` is one of the family `series`.
+  void put_series(std::string_view key, const base::Histogram& values);
+  /// Removes the slots from the key `first` on and before the key `end`.
+  void forget_series(std::string_view first, std::string_view end);
+
   /// Removes log records below `before`, which must not be above the last position: the newest record stays,
   /// as it tells the counters after a restart. Space comes back by Store::reclaim_log.
   void trim_log(model::Position before);
@@ -86,6 +92,7 @@ class CommitBatch {
   /// Under the key in `key_`.
   void put_number(std::uint32_t column_family, std::uint64_t value);
   void erase(std::uint32_t column_family, std::string_view key);
+  void erase_range(std::uint32_t column_family, std::string_view first, std::string_view end);
   const std::string& by_user(const model::UserId& user, const model::Target& target);
   const std::string& by_target(const model::UserId& user, const model::Target& target);
   const std::string& queued(char tag, std::string_view queue, model::Position position);

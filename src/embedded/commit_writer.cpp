@@ -64,22 +64,15 @@ void CommitWriter::run() {
 
 void CommitWriter::commit(Job job) {
   const std::uint64_t changes = job.batch.size(), bytes = job.batch.bytes();
-  const auto start = std::chrono::steady_clock::now();
+  const base::Monotonic start = base::monotonic_now();
   base::Result<void> outcome = store_.write_synced(job.batch, job.generation);
-  const auto took = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start)
-          .count());
-  {
-    const std::lock_guard lock(mutex_);
-    if (outcome) {
-      ++figures_.commits;
-      figures_.changes += changes;
-      figures_.bytes += bytes;
-      figures_.sync_us_total += took;
-      figures_.sync_us_max = std::max(figures_.sync_us_max, took);
-    } else {
-      ++figures_.failures;
-    }
+  if (outcome) {
+    figures_.duration.record(base::monotonic_now() - start);
+    figures_.commits.add();
+    figures_.changes.record(changes);
+    figures_.bytes.add(bytes);
+  } else {
+    figures_.failures.add();
   }
   job.batch.clear();
   job.done(std::move(outcome), std::move(job.batch));
@@ -88,7 +81,7 @@ void CommitWriter::commit(Job job) {
 void CommitWriter::refuse_all(std::unique_lock<std::mutex>& lock) {
   std::deque<Job> jobs;
   jobs.swap(jobs_);
-  figures_.failures += jobs.size();
+  figures_.failures.add(jobs.size());
   lock.unlock();
   for (Job& job : jobs) {
     job.batch.clear();
@@ -122,14 +115,22 @@ void CommitWriter::recover(std::unique_lock<std::mutex>& lock) {
     }
     lock.lock();
     if (!reopened) continue;
-    ++figures_.reopened;
+    figures_.reopened.add();
     return;
   }
 }
 
-CommitWriter::Figures CommitWriter::figures() const {
-  const std::lock_guard lock(mutex_);
-  return figures_;
+void CommitFigures::collect(ports::MetricSet& into) const {
+  into.counter("carillon_commits_total", "Batches made durable.", commits.value());
+  into.histogram("carillon_commit_duration_seconds", "Making a batch durable: write and sync.",
+                 ports::HistogramUnit::microseconds, duration.snapshot());
+  into.histogram("carillon_commit_batch_size", "Single changes in a batch that was made durable.",
+                 ports::HistogramUnit::one, changes.snapshot());
+  into.counter("carillon_commit_bytes_total", "Bytes of batches made durable.", bytes.value());
+  into.counter("carillon_commit_failures_total",
+               "Batches that failed, or were refused while the store was not usable.", failures.value());
+  into.counter("carillon_store_reopened_total", "Times that the store was opened again after a failed write.",
+               reopened.value());
 }
 
 }  // namespace carillon::embedded

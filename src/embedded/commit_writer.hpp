@@ -7,9 +7,20 @@
 #include <mutex>
 #include <thread>
 
+#include "base/recorder.hpp"
 #include "embedded/store.hpp"
+#include "ports/metric_set.hpp"
 
 namespace carillon::embedded {
+
+/// What the commit writer did. It writes, any thread reads.
+struct CommitFigures {
+  base::Counter commits, bytes, failures, reopened;
+  base::Recorder changes;   ///< single changes per batch
+  base::Recorder duration;  ///< of write and sync together
+
+  void collect(ports::MetricSet& into) const;
+};
 
 /// The one thread that makes commit batches durable, and that brings the store back after a failed write.
 class CommitWriter {
@@ -27,14 +38,6 @@ class CommitWriter {
     std::function<void(std::uint64_t generation)> reopened;
   };
 
-  struct Figures {
-    std::uint64_t commits = 0;
-    std::uint64_t changes = 0;  ///< single changes in them
-    std::uint64_t bytes = 0;
-    std::uint64_t sync_us_total = 0, sync_us_max = 0;  ///< write and sync together
-    std::uint64_t failures = 0, reopened = 0;
-  };
-
   CommitWriter(Store& store, Listener listener);
   CommitWriter(const CommitWriter&) = delete;
   CommitWriter& operator=(const CommitWriter&) = delete;
@@ -46,7 +49,7 @@ class CommitWriter {
   /// what group commit wants, as the next batch gathers meanwhile.
   void submit(CommitBatch batch, std::uint64_t generation, Done done);
 
-  Figures figures() const;
+  const CommitFigures& figures() const { return figures_; }
 
  private:
   struct Job {
@@ -61,12 +64,12 @@ class CommitWriter {
 
   Store& store_;
   Listener listener_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> jobs_;
   bool stopping_ = false;
   bool store_failed_ = false;
-  Figures figures_;
+  CommitFigures figures_;
   std::thread thread_;
 };
 

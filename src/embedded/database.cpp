@@ -135,6 +135,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& di
   if (!status.ok()) return std::unexpected(database->error(status));
   database->log_ = std::make_shared<TableLog>(std::move(file_log));
   db_options.info_log = database->log_;
+  db_options.listeners.push_back(database->stalls_);
 
   const auto families = column_families(options, std::move(retention));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
@@ -197,7 +198,8 @@ void Database::check_files(std::uint64_t history_bytes,
     return file.column_family_name == keys::kColumnFamilyNames[keys::kMessages] ||
            file.column_family_name == keys::kColumnFamilyNames[keys::kSequenceIndex] ||
            file.column_family_name == keys::kColumnFamilyNames[keys::kMessageIds] ||
-           file.column_family_name == keys::kColumnFamilyNames[keys::kDeliveries];
+           file.column_family_name == keys::kColumnFamilyNames[keys::kDeliveries] ||
+           file.column_family_name == keys::kColumnFamilyNames[keys::kSeries];
   };
   std::ranges::sort(files, [&](const auto& a, const auto& b) {
     return std::pair(is_history(a), b.largest_seqno) < std::pair(is_history(b), a.largest_seqno);

@@ -9,6 +9,7 @@
 #include <rocksdb/db.h>
 
 #include "embedded/keys.hpp"
+#include "embedded/stall_clock.hpp"
 #include "embedded/store_options.hpp"
 
 namespace carillon::embedded {
@@ -37,14 +38,16 @@ class Database {
   rocksdb::DB& db() const { return *db_; }
   rocksdb::ColumnFamilyHandle* handle(keys::ColumnFamily family) const { return handles_[family]; }
   const std::filesystem::path& directory() const { return directory_; }
+  /// For how long writes were slowed down or stopped since it was opened. Any thread.
+  std::chrono::microseconds stalled() const { return stalls_->total(); }
 
   rocksdb::Status get(keys::ColumnFamily family, std::string_view key, rocksdb::PinnableSlice& value) const;
   /// An iterator over `prefix` only: `upper` and the prefix must outlive it.
   std::unique_ptr<rocksdb::Iterator> iterate(keys::ColumnFamily family, const rocksdb::Slice* lower,
                                              const rocksdb::Slice* upper) const;
 
-  /// Checks files block by block: all of the column families that publishing needs, and of history the newest
-  /// up to `history_bytes`.
+  /// Checks files block by block: all of the column families that publishing needs, and of history and series
+  /// the newest up to `history_bytes`.
   base::Result<void> verify_files(std::uint64_t history_bytes) const;
   /// The same; `each` gets what was found of a file and its size, and ends it by returning false.
   void check_files(std::uint64_t history_bytes,
@@ -58,6 +61,7 @@ class Database {
 
   std::filesystem::path directory_;
   std::shared_ptr<TableLog> log_;
+  std::shared_ptr<StallClock> stalls_ = std::make_shared<StallClock>();
   rocksdb::Options options_;
   rocksdb::DB* db_ = nullptr;
   std::array<rocksdb::ColumnFamilyHandle*, keys::kColumnFamilyNames.size()> handles_{};

@@ -28,7 +28,7 @@ void DeliveryResults::add(const model::Message& message, std::uint32_t delivered
   if (delivered == 0 && gone == 0) return;
   const std::size_t held = waiting_.count + staged_.count;
   if (held >= limits_.most) {
-    ++dropped_;
+    dropped_.add();
     return;
   }
   std::vector<DeliveryEntry>& entries = place_of(message);
@@ -36,7 +36,7 @@ void DeliveryResults::add(const model::Message& message, std::uint32_t delivered
     const std::size_t bytes = weight(entries, users);
     if (waiting_.name_bytes + staged_.name_bytes + bytes > limits_.name_bytes) {
       users.reset();
-      ++names_dropped_;
+      names_dropped_.add();
     } else {
       waiting_.name_bytes += bytes;
     }
@@ -109,10 +109,10 @@ void DeliveryResults::Held::sum_up(const model::Message& message, DeliveryTotals
 }
 
 void DeliveryResults::report_dropped() {
-  if (dropped_ + names_dropped_ == reported_) return;
-  reported_ = dropped_ + names_dropped_;
+  if (dropped() + names_dropped() == reported_) return;
+  reported_ = dropped() + names_dropped();
   base::log::warn("delivery_results_dropped", "too many results wait for the disk: traces are incomplete",
-                  {{"results_total", dropped_}, {"names_total", names_dropped_}});
+                  {{"results_total", dropped()}, {"names_total", names_dropped()}});
 }
 
 }  // namespace carillon::embedded

@@ -6,6 +6,7 @@
 #include <map>
 #include <vector>
 
+#include "base/recorder.hpp"
 #include "embedded/commit_batch.hpp"
 #include "embedded/delivery_record.hpp"
 #include "model/message.hpp"
@@ -15,7 +16,8 @@ namespace carillon::embedded {
 /// What became of messages, from the moment their delivery is over until it is on disk, which is the same
 /// step as the queues' cursors (LocalCursors): so that `carillon trace` can tell days later who got a message
 /// (CONTRACT §10). What is over and not yet on disk when the process is killed was, for the store, not
-/// delivered: it is delivered again, and counted with that. Bus loop only, but for next_flush().
+/// delivered: it is delivered again, and counted with that. Bus loop only, but for next_flush()
+/// and what was dropped.
 class DeliveryResults {
  public:
   struct Limits {
@@ -45,8 +47,9 @@ class DeliveryResults {
   std::uint64_t next_flush() const { return next_flush_; }
   DeliveryTotals find(const model::Message& message) const;
 
-  std::uint64_t dropped() const { return dropped_; }
-  std::uint64_t names_dropped() const { return names_dropped_; }
+  /// Any thread.
+  std::uint64_t dropped() const { return dropped_.value(); }
+  std::uint64_t names_dropped() const { return names_dropped_.value(); }
 
  private:
   struct Held {
@@ -70,7 +73,7 @@ class DeliveryResults {
   std::vector<DeliveryEntry>* bucket_ = nullptr;  ///< of waiting_, the one used last
   std::uint64_t bucket_number_ = 0;
   std::atomic<std::uint64_t> next_flush_{1};
-  std::uint64_t dropped_ = 0, names_dropped_ = 0;
+  base::Counter dropped_, names_dropped_;
   std::uint64_t reported_ = 0;
 };
 

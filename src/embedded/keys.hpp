@@ -30,8 +30,9 @@ enum ColumnFamily : std::uint32_t {
   kSequences = 9,
   kDeduplication = 10,
   kDeliveries = 11,  ///< since format 2
+  kSeries = 12,      ///< since format 3
 };
-inline constexpr std::array<std::string_view, 12> kColumnFamilyNames{"default",
+inline constexpr std::array<std::string_view, 13> kColumnFamilyNames{"default",
                                                                      "log",
                                                                      "cursors",
                                                                      "dead_letters",
@@ -42,7 +43,8 @@ inline constexpr std::array<std::string_view, 12> kColumnFamilyNames{"default",
                                                                      "permissions_by_target",
                                                                      "sequences",
                                                                      "deduplication",
-                                                                     "deliveries"};
+                                                                     "deliveries",
+                                                                     "series"};
 
 inline constexpr std::string_view kEpochKey = "epoch";
 inline constexpr std::string_view kTokenSecretKey = "token_secret";  ///< since format 2
@@ -95,6 +97,11 @@ inline void deliveries(std::string& out, std::uint64_t bucket) {
 inline void redriven_deliveries(std::string& out, const base::MessageId& id) {
   out += kRedrivenTag;
   out += id.view();
+}
+/// Where a metric's series of one resolution begins: the start of the slot follows.
+inline void series(std::string& out, char resolution, std::string_view metric) {
+  out += resolution;
+  id(out, metric);
 }
 inline void tagged(std::string& out, char tag, std::string_view queue) {
   out += tag;

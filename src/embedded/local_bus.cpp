@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "base/bytes.hpp"
 #include "base/log.hpp"
-#include "model/access_errors.hpp"
 
 namespace carillon::embedded {
 namespace {
@@ -12,7 +10,6 @@ namespace {
 namespace errors = model::errors;
 using base::Result;
 using model::Error;
-using model::TargetClass;
 using ports::Completion;
 using ports::Publication;
 using ports::Receipt;
@@ -28,21 +25,7 @@ constexpr std::size_t kMaxWaitingBytes = 256u << 20;
 constexpr std::size_t kMaxBatchChanges = 1000;
 constexpr std::size_t kMaxWaitingChanges = 10'000;
 constexpr std::size_t kCachedCounters = 100'000;
-constexpr std::size_t kRateLimitedUsers = 100'000;
 constexpr std::int64_t kRetryAfterMs = 1000;
-
-Error no_chat_access(const Publication& publication, const std::vector<std::string>& authorized) {
-  std::string members = ",\"chatId\":" + base::json_string(publication.target.id);
-  if (!publication.connection.empty()) {
-    members += ",\"authorizedChatIds\":[";
-    for (const std::string& each : authorized) {
-      if (members.back() != '[') members += ',';
-      base::append_json_string(members, each);
-    }
-    members += ']';
-  }
-  return Error(errors::kNoChatAccess).with_members(std::move(members));
-}
 
 Error store_unavailable() {
   return model::retry_later(errors::kOverloaded, kRetryAfterMs, "store unavailable");
@@ -56,15 +39,15 @@ std::size_t weight(const Publication& publication) {
 
 LocalBus::LocalBus(base::EventLoop& loop, const bus::Settings& settings, Store& store,
                    const bus::Topics& topics, LocalPermissions& permissions, LocalConnections& connections,
-                   LogEnd end, Neighbours neighbours)
+                   LogEnd end, BusNeighbours neighbours, ports::MessageSpans spans)
     : loop_(loop),
       settings_(settings),
       store_(store),
       topics_(topics),
       permissions_(permissions),
-      connections_(connections),
       neighbours_(std::move(neighbours)),
-      rate_limiter_(settings.publish_per_second, settings.publish_burst, kRateLimitedUsers),
+      spans_(spans),
+      rights_(settings, permissions, connections),
       sequences_(kCachedCounters),
       gather_timer_(loop.io()),
       generation_(store.generation()),
@@ -85,6 +68,7 @@ LocalBus::LocalBus(base::EventLoop& loop, const bus::Settings& settings, Store& 
 LocalBus::~LocalBus() = default;
 
 void LocalBus::publish(Publication publication, Completion<Receipt> done) {
+  if (publication.accepted_at == base::Monotonic{}) publication.accepted_at = base::monotonic_now();
   loop_.post([this, pending = Pending{std::move(publication), std::move(done)}]() mutable {
     enqueue(std::move(pending));
   });
@@ -92,13 +76,18 @@ void LocalBus::publish(Publication publication, Completion<Receipt> done) {
 
 void LocalBus::enqueue(Pending pending) {
   if (pending.publication.type == model::MessageType::ephemeral) return publish_ephemeral(std::move(pending));
-  if (!store_usable_) return pending.done(std::unexpected(store_unavailable()));
+  if (!store_usable_) return refuse(pending.done, store_unavailable());
   const std::size_t bytes = weight(pending.publication);
   if (publications_.size() >= kMaxWaiting || waiting_bytes_ + bytes > kMaxWaitingBytes)
-    return pending.done(std::unexpected(model::retry_later(errors::kOverloaded, kRetryAfterMs)));
+    return refuse(pending.done, model::retry_later(errors::kOverloaded, kRetryAfterMs));
   waiting_bytes_ += bytes;
   publications_.push_back(std::move(pending));
   schedule();
+}
+
+void LocalBus::refuse(Completion<Receipt>& done, const Error& error) {
+  figures_.refused(error);
+  done(std::unexpected(error));
 }
 
 void LocalBus::submit(Change change) {
@@ -137,9 +126,13 @@ void LocalBus::pump() {
   last_batch_ = decided_.size();
   gather_over_ = false;
   gather_timer_.cancel();
-  writer_->submit(std::move(batch_), generation_, [this](Result<void> result, CommitBatch batch) {
-    loop_.post([this, result = std::move(result), batch = std::move(batch)]() mutable {
+  const std::int64_t from_ns = traced() ? base::now_ns() : 0;
+  writer_->submit(std::move(batch_), generation_, [this, from_ns](Result<void> result, CommitBatch batch) {
+    const std::int64_t to_ns = from_ns != 0 ? base::now_ns() : 0;
+    loop_.post([this, from_ns, to_ns, result = std::move(result), batch = std::move(batch)]() mutable {
       writing_ = false;
+      if (from_ns != 0) record_commit(from_ns, to_ns, !result);
+      durable_ns_ = to_ns;
       finish(std::move(result), std::move(batch));
       pump();
     });
@@ -187,53 +180,13 @@ void LocalBus::take_publications(CommitBatch& batch) {
   publications_.erase(publications_.begin(), publications_.begin() + static_cast<std::ptrdiff_t>(taken));
 }
 
-Result<void> LocalBus::within_rate(const model::Identity& identity) {
-  if (identity.is_backend()) return {};
-  const std::int64_t wait = rate_limiter_.take(identity.user.str(), base::monotonic_now());
-  if (wait == 0) return {};
-  return std::unexpected(model::retry_later(errors::kTooManyRequests, wait));
-}
-
-Result<void> LocalBus::may_publish(const Publication& publication) {
-  const model::Identity& identity = *publication.identity;
-  if (identity.is_backend()) return {};
-  const model::Target& target = publication.target;
-  Result<bool> allowed = false;
-  switch (target.target_class) {
-    case TargetClass::chat:
-      allowed = permissions_.is_member(identity, target);
-      if (allowed && *allowed && !publication.connection.empty())
-        allowed = connections_.subscribed(publication.connection, target);
-      if (allowed && !*allowed)
-        return std::unexpected(no_chat_access(publication, connections_.chat_ids(publication.connection)));
-      break;
-    case TargetClass::user:
-      allowed = settings_.user_targets == bus::UserTargets::any;
-      if (settings_.user_targets == bus::UserTargets::shared_chat)
-        allowed = permissions_.share_chat(identity.user, model::UserId(target.id));
-      break;
-    case TargetClass::org:
-    case TargetClass::hub:
-    case TargetClass::project:
-      allowed = permissions_.is_member(identity, target);
-      break;
-    case TargetClass::all:
-      break;
-  }
-  if (!allowed) return std::unexpected(allowed.error());
-  if (!*allowed) return model::fail(model::no_access_to(target.target_class));
-  return {};
-}
-
 base::EpochMs LocalBus::next_timestamp() {
   return last_timestamp_ = std::max(base::now_ms(), last_timestamp_);
 }
 
 void LocalBus::decide(Pending pending, CommitBatch& batch) {
   Publication& publication = pending.publication;
-  if (auto rate = within_rate(*publication.identity); !rate)
-    return pending.done(std::unexpected(rate.error()));
-  if (auto right = may_publish(publication); !right) return pending.done(std::unexpected(right.error()));
+  if (auto right = rights_.check(publication); !right) return refuse(pending.done, right.error());
 
   const auto key = bus::deduplication_key(publication, settings_.content_based_deduplication);
   if (key) {
@@ -246,8 +199,11 @@ void LocalBus::decide(Pending pending, CommitBatch& batch) {
           if (!*receipt) return std::nullopt;
           return bus::DeduplicationRecord{**receipt, now + 1};
         });
-    if (!verdict) return pending.done(std::unexpected(verdict.error()));
-    if (auto* first = std::get_if<Receipt>(&*verdict)) return pending.done(*first);
+    if (!verdict) return refuse(pending.done, verdict.error());
+    if (auto* first = std::get_if<Receipt>(&*verdict)) {
+      figures_.deduplicated();
+      return pending.done(*first);
+    }
     if (const auto* repeats = std::get_if<bus::DeduplicationBatch::Repeats>(&*verdict))
       return repetitions_.push_back({repeats->index, std::move(pending.done)});
   }
@@ -269,18 +225,20 @@ void LocalBus::decide(Pending pending, CommitBatch& batch) {
   }
   if (!admitted) {
     if (key) deduplication_.withdraw(*key);
-    return pending.done(std::unexpected(admitted.error()));
+    return refuse(pending.done, admitted.error());
   }
+  const bool p2p = !publication.connection.empty();
   static_cast<model::MessageBody&>(*message) = std::move(static_cast<model::MessageBody&>(publication));
   message->published_at = next_timestamp();
   message->id = model::MessageId::generate(message->published_at);
   message->position = next_position_++;
+  message->accepted_at = publication.accepted_at;
   const Receipt receipt{message->id, message->published_at, message->sequence, false};
   batch.add_message(*message);
   if (key)
     batch.add_deduplication(key->view(), receipt,
                             message->published_at + settings_.deduplication_window.count());
-  decided_.push_back({std::move(message), queues, receipt, std::move(pending.done)});
+  decided_.push_back({std::move(message), queues, receipt, std::move(pending.done), p2p});
 }
 
 model::MessagePtr LocalBus::append(model::Message message, CommitBatch& batch) {
@@ -293,13 +251,13 @@ model::MessagePtr LocalBus::append(model::Message message, CommitBatch& batch) {
 
 void LocalBus::publish_ephemeral(Pending pending) {
   Publication& publication = pending.publication;
-  if (auto rate = within_rate(*publication.identity); !rate)
-    return pending.done(std::unexpected(rate.error()));
-  if (auto right = may_publish(publication); !right) return pending.done(std::unexpected(right.error()));
+  if (auto right = rights_.check(publication); !right) return refuse(pending.done, right.error());
   auto message = std::make_shared<model::Message>();
   static_cast<model::MessageBody&>(*message) = std::move(static_cast<model::MessageBody&>(publication));
   message->published_at = next_timestamp();
   message->id = model::MessageId::generate(message->published_at);
+  message->accepted_at = publication.accepted_at;
+  figures_.published(message->type, !publication.connection.empty());
   pending.done(Receipt{message->id, message->published_at, std::nullopt, false});
   if (message->channel != model::kWebSocketChannel) return;
   ephemeral_.push_back(std::move(message));
@@ -328,9 +286,13 @@ void LocalBus::hand_on() {
   sequences_.commit();
   permissions_.commit();
   last_position_ = next_position_ - 1;
-  for (Decided& each : decided_)
-    if (each.done) each.done(each.receipt);
+  for (Decided& each : decided_) {
+    if (!each.done) continue;
+    figures_.published(each.message->type, each.p2p);
+    each.done(each.receipt);
+  }
   for (Repetition& each : repetitions_) {
+    figures_.deduplicated();
     Receipt receipt = decided_[each.of].receipt;
     receipt.deduplicated = true;
     each.done(std::move(receipt));
@@ -342,7 +304,19 @@ void LocalBus::hand_on() {
   std::vector<std::pair<model::MessagePtr, bus::QueueMask>> messages;
   messages.reserve(decided_.size());
   for (Decided& each : decided_) messages.emplace_back(std::move(each.message), each.queues);
-  neighbours_.committed(std::move(messages));
+  neighbours_.committed(std::move(messages), durable_ns_);
+}
+
+bool LocalBus::traced() const {
+  return spans_.on() &&
+         std::ranges::any_of(decided_, [&](const Decided& each) { return spans_.wants(*each.message); });
+}
+
+void LocalBus::record_commit(std::int64_t from_ns, std::int64_t to_ns, bool failed) {
+  for (const Decided& each : decided_)
+    if (spans_.wants(*each.message))
+      spans_.record("commit", *each.message, from_ns, to_ns, {{"messages", std::to_string(decided_.size())}},
+                    failed);
 }
 
 void LocalBus::refuse_batch(const base::Error& error) {
@@ -350,8 +324,8 @@ void LocalBus::refuse_batch(const base::Error& error) {
   permissions_.forget();
   const Error answer = model::retry_later(errors::kOverloaded, kRetryAfterMs, error.details());
   for (Decided& each : decided_)
-    if (each.done) each.done(std::unexpected(answer));
-  for (Repetition& each : repetitions_) each.done(std::unexpected(answer));
+    if (each.done) refuse(each.done, answer);
+  for (Repetition& each : repetitions_) refuse(each.done, answer);
   std::vector<Change> changes;
   changes.swap(staged_changes_);
   for (Change& change : changes) change.done(std::unexpected(answer));
@@ -362,7 +336,7 @@ void LocalBus::on_store_failed() {
   std::vector<Pending> publications;
   publications.swap(publications_);
   waiting_bytes_ = 0;
-  for (Pending& each : publications) each.done(std::unexpected(store_unavailable()));
+  for (Pending& each : publications) refuse(each.done, store_unavailable());
   std::deque<Change> changes;
   changes.swap(changes_);
   waiting_changes_ = 0;

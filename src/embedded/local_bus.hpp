@@ -11,15 +11,17 @@
 
 #include "base/event_loop.hpp"
 #include "bus/deduplication.hpp"
-#include "bus/rate_limiter.hpp"
 #include "bus/sequence_counters.hpp"
 #include "bus/settings.hpp"
 #include "bus/topic.hpp"
+#include "embedded/bus_neighbours.hpp"
 #include "embedded/commit_writer.hpp"
-#include "embedded/local_connections.hpp"
 #include "embedded/local_permissions.hpp"
+#include "embedded/publish_figures.hpp"
+#include "embedded/publish_rights.hpp"
 #include "embedded/store.hpp"
 #include "ports/message_bus.hpp"
+#include "ports/message_spans.hpp"
 
 namespace carillon::embedded {
 
@@ -37,24 +39,9 @@ class LocalBus final : public ports::MessageBus {
     /// refused.
     bool patient = false;
   };
-  /// What the bus asks of its neighbours.
-  struct Neighbours {
-    /// Whether these queues take one more message (their limits, the disk). Errors: overloaded.
-    std::function<base::Result<void>(bus::QueueMask)> admit;
-    /// How long to hold the next batch back, so that what consumes the log keeps up; mostly 0.
-    std::function<std::chrono::microseconds()> pace;
-    /// Durable messages, in order of position, with the queues that take each.
-    std::function<void(std::vector<std::pair<model::MessagePtr, bus::QueueMask>>)> committed;
-    /// Messages without durability: to be delivered now.
-    std::function<void(std::vector<model::MessagePtr>)> ephemeral;
-    /// The store failed and is about to be reopened. Called on the writer thread.
-    std::function<void()> failed;
-    /// The store was reopened: messages from `from` on may be in the log without having been handed on.
-    std::function<void(model::Position from)> recover;
-  };
-
   LocalBus(base::EventLoop& loop, const bus::Settings& settings, Store& store, const bus::Topics& topics,
-           LocalPermissions& permissions, LocalConnections& connections, LogEnd end, Neighbours neighbours);
+           LocalPermissions& permissions, LocalConnections& connections, LogEnd end, BusNeighbours neighbours,
+           ports::MessageSpans spans);
   ~LocalBus() override;
 
   void publish(ports::Publication publication, ports::Completion<ports::Receipt> done) override;
@@ -67,7 +54,10 @@ class LocalBus final : public ports::MessageBus {
   model::Position last_position() const { return last_position_; }
   bool store_usable() const { return store_usable_; }
   /// New limits for the rate limiter, after a re-read configuration.
-  void set_rate_limits(double per_second, double burst) { rate_limiter_.set_limits(per_second, burst); }
+  void set_rate_limits(double per_second, double burst) { rights_.set_rate_limits(per_second, burst); }
+  /// Any thread.
+  const PublishFigures& figures() const { return figures_; }
+  const CommitFigures& commit_figures() const { return writer_->figures(); }
 
  private:
   struct Pending {
@@ -79,6 +69,7 @@ class LocalBus final : public ports::MessageBus {
     bus::QueueMask queues = 0;
     ports::Receipt receipt;
     ports::Completion<ports::Receipt> done;  ///< empty for what append() added
+    bool p2p = false;                        ///< over a socket
   };
   struct Repetition {
     std::size_t of;  ///< into decided_
@@ -86,6 +77,7 @@ class LocalBus final : public ports::MessageBus {
   };
 
   void enqueue(Pending pending);
+  void refuse(ports::Completion<ports::Receipt>& done, const base::Error& error);
   void schedule();
   /// Whether the next batch is worth waiting for a moment: the last ones came close together, or what
   /// consumes the log is behind.
@@ -98,12 +90,14 @@ class LocalBus final : public ports::MessageBus {
   void decide(Pending pending, CommitBatch& batch);
   void finish(base::Result<void> result, CommitBatch batch);
   void hand_on();
+  /// Whether a message of the batch under way has spans.
+  bool traced() const;
+  /// The batch was with the writer from `from_ns` on until now.
+  void record_commit(std::int64_t from_ns, std::int64_t to_ns, bool failed);
   void refuse_batch(const base::Error& error);
   void on_store_failed();
   void on_store_reopened(std::uint64_t generation);
 
-  base::Result<void> may_publish(const ports::Publication& publication);
-  base::Result<void> within_rate(const model::Identity& identity);
   void publish_ephemeral(Pending pending);
   base::EpochMs next_timestamp();
 
@@ -112,9 +106,10 @@ class LocalBus final : public ports::MessageBus {
   Store& store_;
   const bus::Topics& topics_;
   LocalPermissions& permissions_;
-  LocalConnections& connections_;
-  Neighbours neighbours_;
-  bus::RateLimiter rate_limiter_;
+  BusNeighbours neighbours_;
+  ports::MessageSpans spans_;
+  PublishRights rights_;
+  PublishFigures figures_;
   bus::DeduplicationBatch deduplication_;
   bus::SequenceCounters sequences_;
 
@@ -137,6 +132,7 @@ class LocalBus final : public ports::MessageBus {
   std::vector<Repetition> repetitions_;
   std::vector<Change> staged_changes_;
   std::uint64_t generation_;
+  std::int64_t durable_ns_ = 0;  ///< when it was; 0 unless it is traced()
 
   std::atomic<model::Position> last_position_;  ///< durable
   model::Position next_position_;               ///< of the batch under way

@@ -1,6 +1,7 @@
 #include "embedded/local_channels.hpp"
 
 #include "base/log.hpp"
+#include "model/message_fields.hpp"
 #include "outbound/standard_webhooks.hpp"
 
 namespace carillon::embedded {
@@ -14,16 +15,30 @@ constexpr std::size_t kMaxInFlight = 16;
 constexpr std::chrono::seconds kAnswerTimeout{10};
 constexpr std::size_t kMaxAnswerBytes = 65536;
 
+/// `message` is null when it could not be read.
+void log_failure(const std::string& channel, const model::Message* message, int attempt,
+                 const std::string& reason) {
+  constexpr std::string_view kText = "a webhook did not take a message";
+  if (!message)
+    return base::log::warn("webhook_failed", kText,
+                           {{"channel", channel}, {"attempt", attempt}, {"reason", reason}});
+  if (!base::log::enabled(base::log::Level::warn)) return;
+  model::MessageFields fields(*message);
+  fields.add({"channel", channel}).add({"attempt", attempt}).add({"reason", reason});
+  base::log::write(base::log::Level::warn, "webhook_failed", kText, fields.list());
+}
+
 }  // namespace
 
 LocalChannels::LocalChannels(base::EventLoop& loop, const bus::Settings& settings, const bus::Topics& topics,
                              const Store& store, LocalDeadLetters& dead_letters, DeliveryResults& results,
-                             ports::HttpClient& http)
+                             ports::HttpClient& http, ports::MessageSpans spans)
     : loop_(loop),
       store_(store),
       dead_letters_(dead_letters),
       results_(results),
       http_(http),
+      spans_(spans),
       random_(std::random_device()()) {
   const bus::RetryPolicy retry{settings.max_attempts, settings.retry_base};
   for (const bus::QueueDefinition& each : topics.queues()) {
@@ -84,8 +99,9 @@ void LocalChannels::send(QueueIndex index, Consumer& consumer, const bus::TakenE
   const auto message = store_.log_message(entry.position);
   if (!message || !*message) {
     // Unreadable now is a failed attempt like any other.
-    loop_.post(
-        [this, index, position = entry.position] { on_failure(index, position, "message cannot be read"); });
+    loop_.post([this, index, position = entry.position] {
+      on_failure(index, position, nullptr, "message cannot be read");
+    });
     return;
   }
   ports::OutboundRequest request;
@@ -97,31 +113,48 @@ void LocalChannels::send(QueueIndex index, Consumer& consumer, const bus::TakenE
   model::append_event(request.body, **message, now);
   request.headers = outbound::webhook_headers(consumer.key, (*message)->id.str(), now, request.body);
   request.headers.emplace_back("content-type", "application/json");
-  http_.send(std::move(request), [this, index, message = *message](Result<ports::OutboundResponse> answer) {
-    loop_.post([this, index, message, answer = std::move(answer)]() mutable {
-      on_answer(index, *message, std::move(answer));
-    });
-  });
+  if ((*message)->trace)
+    request.headers.emplace_back("traceparent", base::format_traceparent(*(*message)->trace));
+  const std::int64_t sent_ns = spans_.wants(**message) ? base::now_ns() : 0;
+  http_.send(std::move(request),
+             [this, index, sent_ns, message = *message](Result<ports::OutboundResponse> answer) {
+               loop_.post([this, index, sent_ns, message, answer = std::move(answer)]() mutable {
+                 on_answer(index, *message, sent_ns, std::move(answer));
+               });
+             });
 }
 
-void LocalChannels::on_answer(QueueIndex index, const model::Message& message,
+void LocalChannels::on_answer(QueueIndex index, const model::Message& message, std::int64_t sent_ns,
                               Result<ports::OutboundResponse> answer) {
-  if (!answer) return on_failure(index, message.position, answer.error().details());
-  if (answer->status < 200 || answer->status > 299)
-    return on_failure(index, message.position, "status " + std::to_string(answer->status));
+  const bool delivered = answer && answer->status >= 200 && answer->status <= 299;
+  if (sent_ns != 0)
+    spans_.record("deliver", message, sent_ns, base::now_ns(),
+                  {{"channel", consumers_[index]->channel->name},
+                   {"result", delivered ? "successful" : "failure"},
+                   {"delivered", delivered ? "1" : "0"},
+                   {"failed", delivered ? "0" : "1"}},
+                  !delivered);
+  if (delivered) return on_delivered(index, message);
+  on_failure(index, message.position, &message,
+             answer ? "status " + std::to_string(answer->status) : answer.error().details());
+}
+
+void LocalChannels::on_delivered(QueueIndex index, const model::Message& message) {
+  delivered_.add();
   Consumer& consumer = *consumers_[index];
   if (std::visit([&](auto& queue) { return queue.settle(message.position); }, consumer.queue))
     results_.add(message, 1, 0, nullptr);
   pump(index, consumer);
 }
 
-void LocalChannels::on_failure(QueueIndex index, Position position, std::string reason) {
+void LocalChannels::on_failure(QueueIndex index, Position position, const model::Message* message,
+                               std::string reason) {
+  failed_.add();
   Consumer& consumer = *consumers_[index];
   const auto decision = std::visit(
       [&](auto& queue) { return queue.retry(position, base::monotonic_now(), random_()); }, consumer.queue);
   if (!decision) return;
-  base::log::warn("webhook_failed", "a webhook did not take a message",
-                  {{"channel", consumer.channel->name}, {"attempt", decision->attempts}, {"reason", reason}});
+  log_failure(consumer.channel->name, message, decision->attempts, reason);
   if (decision->exhausted) return bury(index, position, decision->attempts, std::move(reason));
   pump(index, consumer);
 }
@@ -171,6 +204,15 @@ std::optional<bus::EntryState> LocalChannels::find(QueueIndex queue, Position po
 
 std::vector<bus::PeekedEntry> LocalChannels::peek(QueueIndex queue, std::size_t limit) const {
   return std::visit([&](const auto& each) { return each.peek(limit); }, consumers_[queue]->queue);
+}
+
+void LocalChannels::collect(ports::MetricSet& into) const {
+  const auto attempts = [&](std::string result, const base::Counter& count) {
+    into.counter("carillon_webhook_attempts_total", "Attempts to hand a message to a channel's webhook.",
+                 count.value(), {{"result", std::move(result)}});
+  };
+  attempts("delivered", delivered_);
+  attempts("failed", failed_);
 }
 
 std::vector<Position> LocalChannels::purge(QueueIndex queue) {

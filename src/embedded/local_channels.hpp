@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/event_loop.hpp"
+#include "base/recorder.hpp"
 #include "bus/fifo_queue.hpp"
 #include "bus/settings.hpp"
 #include "bus/standard_queue.hpp"
@@ -16,16 +17,19 @@
 #include "embedded/local_dead_letters.hpp"
 #include "embedded/store.hpp"
 #include "ports/http_client.hpp"
+#include "ports/message_spans.hpp"
+#include "ports/metric_set.hpp"
 
 namespace carillon::embedded {
 
 /// The queues of webhook channels and their consumer: a signed POST of each message, done at a 2xx within 10
-/// seconds, retried and dead-lettered otherwise (CONTRACT §11). Bus loop only.
+/// seconds, retried and dead-lettered otherwise (CONTRACT §11). Bus loop only,
+/// but for collect().
 class LocalChannels {
  public:
   LocalChannels(base::EventLoop& loop, const bus::Settings& settings, const bus::Topics& topics,
                 const Store& store, LocalDeadLetters& dead_letters, DeliveryResults& results,
-                ports::HttpClient& http);
+                ports::HttpClient& http, ports::MessageSpans spans);
 
   bool owns(bus::QueueIndex queue) const { return queue < consumers_.size() && consumers_[queue]; }
   void enqueue(bus::QueueIndex queue, const model::Message& message);
@@ -42,6 +46,9 @@ class LocalChannels {
   /// What waits, removed from memory; to be marked settled by the caller.
   std::vector<model::Position> purge(bus::QueueIndex queue);
 
+  /// Any thread.
+  void collect(ports::MetricSet& into) const;
+
  private:
   struct Consumer {
     std::variant<bus::StandardQueue, bus::FifoQueue> queue;
@@ -52,9 +59,12 @@ class LocalChannels {
   };
   void pump(bus::QueueIndex index, Consumer& consumer);
   void send(bus::QueueIndex index, Consumer& consumer, const bus::TakenEntry& entry);
-  void on_answer(bus::QueueIndex index, const model::Message& message,
+  void on_answer(bus::QueueIndex index, const model::Message& message, std::int64_t sent_ns,
                  base::Result<ports::OutboundResponse> answer);
-  void on_failure(bus::QueueIndex index, model::Position position, std::string reason);
+  void on_delivered(bus::QueueIndex index, const model::Message& message);
+  /// `message` is null when it cannot be read.
+  void on_failure(bus::QueueIndex index, model::Position position, const model::Message* message,
+                  std::string reason);
   void bury(bus::QueueIndex index, model::Position position, int attempts, std::string reason);
   void wait_for_retry(bus::QueueIndex index, Consumer& consumer);
 
@@ -63,8 +73,10 @@ class LocalChannels {
   LocalDeadLetters& dead_letters_;
   DeliveryResults& results_;
   ports::HttpClient& http_;
+  ports::MessageSpans spans_;
   std::mt19937_64 random_;
   std::vector<std::unique_ptr<Consumer>> consumers_;  ///< by queue; null for other consumers' queues
+  base::Counter delivered_, failed_;                  ///< attempts
 };
 
 }  // namespace carillon::embedded

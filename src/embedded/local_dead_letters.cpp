@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "model/message_fields.hpp"
 
 namespace carillon::embedded {
 namespace {
@@ -20,6 +21,17 @@ std::uint32_t size_of(const QueuedMessage& letter) {
   return static_cast<std::uint32_t>(letter.message->payload.size() + 256 + 128 * letter.failed.size());
 }
 
+void log_letter(const std::string& queue, const QueuedMessage& letter) {
+  if (!base::log::enabled(base::log::Level::warn)) return;
+  model::MessageFields fields(*letter.message);
+  fields.add({"queue", queue})
+      .add({"attempts", letter.attempts})
+      .add({"failed_recipients", letter.failed.size()})
+      .add({"reason", letter.reason});
+  base::log::write(base::log::Level::warn, "dead_letter", "message moved to the dead letter queue",
+                   fields.list());
+}
+
 }  // namespace
 
 /// A redrive under way: a part of it per batch, so that a full dead letter queue does not stall publishing.
@@ -33,8 +45,8 @@ struct LocalDeadLetters::Redrive {
 };
 
 LocalDeadLetters::LocalDeadLetters(const bus::Settings& settings, const bus::Topics& topics, Store& store,
-                                   LocalBus& bus)
-    : topics_(topics), store_(store), bus_(bus) {
+                                   LocalBus& bus, QueueFigures& figures)
+    : topics_(topics), store_(store), bus_(bus), figures_(figures) {
   bus::DeadLetterIndex::Limits limits;
   limits.retention = settings.dead_letter_retention;
   indexes_.reserve(topics.queues().size());
@@ -52,6 +64,7 @@ Result<void> LocalDeadLetters::load() {
       if (page->size() < kPage) break;
       after = page->back().message->position;
     }
+    show_depth(queue);
   }
   return {};
 }
@@ -69,12 +82,9 @@ void LocalDeadLetters::bury(QueueIndex queue, QueuedMessage letter, std::move_on
     if (!durable) return bury(queue, std::move(*shared), std::move(done));
     indexes_[queue].add(shared->message->position, shared->message->id, shared->enqueued_at,
                         size_of(*shared));
-    base::log::warn("dead_letter", "message moved to the dead letter queue",
-                    {{"queue", name(queue)},
-                     {"messageId", shared->message->id.str()},
-                     {"attempts", shared->attempts},
-                     {"failed_recipients", shared->failed.size()},
-                     {"reason", shared->reason}});
+    figures_.dead_letter_added(queue);
+    show_depth(queue);
+    log_letter(name(queue), *shared);
     done();
   };
   bus_.submit(std::move(change));
@@ -103,6 +113,7 @@ void LocalDeadLetters::remove(QueueIndex queue, std::vector<Position> places,
   change.done = [this, queue, shared, done = std::move(done)](Result<void> durable) mutable {
     if (!durable) return done(std::unexpected(durable.error()));
     for (const Position place : *shared) indexes_[queue].remove(place);
+    show_depth(queue);
     done(shared->size());
   };
   bus_.submit(std::move(change));
@@ -138,6 +149,8 @@ void LocalDeadLetters::redrive_next(std::shared_ptr<Redrive> redrive) {
     if (!durable) return redrive->done(std::unexpected(durable.error()));
     for (const Position place : redrive->staged) indexes_[redrive->queue].remove(place);
     redrive->moved += redrive->staged.size();
+    figures_.redriven(redrive->staged.size());
+    show_depth(redrive->queue);
     redrive_next(std::move(redrive));
   };
   bus_.submit(std::move(change));
@@ -180,7 +193,7 @@ void LocalDeadLetters::sweep(base::EpochMs now) {
     if (over.empty()) continue;
     remove(queue, std::move(over), [this, queue](Result<std::uint64_t> count) {
       if (!count || *count == 0) return;
-      dropped_ += *count;
+      figures_.dead_letters_dropped(*count);
       base::log::warn("dead_letters_dropped", "dead letters over age or size were dropped",
                       {{"queue", name(queue)}, {"count", *count}});
     });

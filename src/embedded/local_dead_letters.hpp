@@ -8,6 +8,7 @@
 #include "bus/settings.hpp"
 #include "bus/topic.hpp"
 #include "embedded/local_bus.hpp"
+#include "embedded/queue_figures.hpp"
 #include "embedded/store.hpp"
 
 namespace carillon::embedded {
@@ -15,7 +16,8 @@ namespace carillon::embedded {
 /// The dead letter queues: moves to and from them are single durable steps (CONTRACT §11). Bus loop only.
 class LocalDeadLetters {
  public:
-  LocalDeadLetters(const bus::Settings& settings, const bus::Topics& topics, Store& store, LocalBus& bus);
+  LocalDeadLetters(const bus::Settings& settings, const bus::Topics& topics, Store& store, LocalBus& bus,
+                   QueueFigures& figures);
 
   /// Reads what stands in the store. Errors: the store's.
   base::Result<void> load();
@@ -34,7 +36,6 @@ class LocalDeadLetters {
   std::optional<base::EpochMs> oldest(bus::QueueIndex queue) const {
     return indexes_[queue].oldest_dead_at();
   }
-  std::uint64_t dropped() const { return dropped_; }
 
  private:
   struct Redrive;
@@ -44,12 +45,13 @@ class LocalDeadLetters {
   base::Result<std::optional<ports::QueuedMessage>> read(bus::QueueIndex queue, model::Position place) const;
   void redrive_next(std::shared_ptr<Redrive> redrive);
   bool stage_redrive(Redrive& redrive, CommitBatch& batch);
+  void show_depth(bus::QueueIndex queue) { figures_.set_dead_letters(queue, indexes_[queue].depth()); }
 
   const bus::Topics& topics_;
   Store& store_;
   LocalBus& bus_;
+  QueueFigures& figures_;
   std::vector<bus::DeadLetterIndex> indexes_;  ///< by queue
-  std::uint64_t dropped_ = 0;
 };
 
 }  // namespace carillon::embedded

@@ -3,49 +3,66 @@
 #include <vector>
 
 #include "base/event_loop.hpp"
-#include "base/log_sampler.hpp"
+#include "bus/settings.hpp"
+#include "bus/topic.hpp"
+#include "embedded/delivery_figures.hpp"
 #include "embedded/delivery_results.hpp"
 #include "embedded/local_connections.hpp"
 #include "embedded/local_dead_letters.hpp"
+#include "embedded/local_message_times.hpp"
+#include "embedded/message_lines.hpp"
 #include "ports/connection_gateway.hpp"
+#include "ports/message_spans.hpp"
 #include "processor/processor.hpp"
 
 namespace carillon::embedded {
 
-/// What became of messages for sockets, since the start.
-struct DeliveryCounts {
-  std::uint64_t undelivered = 0;  ///< UndeliveredMessage: there was nobody
-  std::uint64_t delivered = 0;    ///< SuccessfulDelivery
-  std::uint64_t partial = 0;      ///< PartialFailure
-  std::uint64_t failed = 0;       ///< DeliveryFailure
-};
-
-/// The consumer of the WebSocket queues: hands runs to the gateway's loops and settles what they answer.
-/// Bus loop only.
+/// The consumer of the WebSocket queues: hands runs to the gateway's loops and settles what they answer, and
+/// measures both. Bus loop only, unless it says otherwise.
 class LocalDelivery {
  public:
-  LocalDelivery(base::EventLoop& loop, std::size_t queues, LocalConnections& connections,
-                LocalDeadLetters& dead_letters, DeliveryResults& results, ports::ConnectionGateway& gateway,
-                int max_attempts);
+  /// How messages got here.
+  enum class Arrival {
+    published,  ///< now: how long that took is measured
+    reopened,   ///< from the log of a reopened store, for the first time: measured by publish times
+    replayed    ///< after a restart, perhaps for the second time, and nobody is connected: not measured
+  };
 
-  void dispatch(std::vector<processor::QueuedItem> items);
+  LocalDelivery(base::EventLoop& loop, const bus::Settings& settings, const bus::Topics& topics,
+                LocalConnections& connections, LocalDeadLetters& dead_letters, DeliveryResults& results,
+                ports::ConnectionGateway& gateway, ports::MessageSpans spans);
+
+  /// PublisherToProcessorLatency is measured once per message, from Message::accepted_at; never of a redriven
+  /// one, which was published long ago. `durable_ns` is where spans of waiting begin; 0: not known.
+  void dispatch(std::vector<processor::QueuedItem> items, Arrival arrival, std::int64_t durable_ns = 0);
   /// Logs how many per-message lines were held back. Once a second.
-  void report_suppressed();
+  void report_suppressed() { lines_.report_suppressed(); }
   const processor::Processor& state() const { return processor_; }
-  const DeliveryCounts& counts() const { return counts_; }
+
+  // Any thread.
+  const DeliveryFigures& figures() const { return figures_; }
+  const MessageLines& lines() const { return lines_; }
+  const ports::MessageTimesWindow& times() const { return times_; }
 
  private:
+  void measure(const std::vector<processor::QueuedItem>& items, Arrival arrival, base::Monotonic taken_up,
+               base::EpochMs now);
+  void record_spans(const std::vector<processor::QueuedItem>& items, std::int64_t durable_ns,
+                    std::int64_t taken_up_ns);
+  void record_delivery(const processor::SettledDelivery& delivery, base::Monotonic now);
   void settle(std::vector<processor::SettledDelivery> settled);
-  void log_result(const processor::SettledDelivery& delivery);
 
+  const bus::Topics& topics_;
   LocalConnections& connections_;
   LocalDeadLetters& dead_letters_;
   DeliveryResults& results_;
   ports::ConnectionGateway& gateway_;
   int max_attempts_;
+  ports::MessageSpans spans_;
   processor::Processor processor_;
-  DeliveryCounts counts_;
-  base::LogSampler sampler_;
+  DeliveryFigures figures_;
+  MessageLines lines_;
+  LocalMessageTimes times_;
 };
 
 }  // namespace carillon::embedded

@@ -6,40 +6,41 @@
 
 #include "base/event_loop.hpp"
 #include "base/log.hpp"
+#include "embedded/admission.hpp"
 #include "embedded/delivery_results.hpp"
-#include "embedded/disk_space.hpp"
 #include "embedded/local_bus.hpp"
 #include "embedded/local_channels.hpp"
 #include "embedded/local_connections.hpp"
 #include "embedded/local_cursors.hpp"
 #include "embedded/local_dead_letters.hpp"
 #include "embedded/local_delivery.hpp"
+#include "embedded/local_figures.hpp"
 #include "embedded/local_history.hpp"
 #include "embedded/local_permission_table.hpp"
 #include "embedded/local_permissions.hpp"
 #include "embedded/local_queues.hpp"
+#include "embedded/local_series.hpp"
 #include "embedded/local_trace.hpp"
 #include "embedded/message_table.hpp"
 #include "embedded/node_upkeep.hpp"
 #include "embedded/store.hpp"
+#include "embedded/store_watch.hpp"
 #include "message_storage/message_storage.hpp"
 
 namespace carillon::embedded {
 namespace {
 
-namespace errors = model::errors;
 using base::Result;
 using bus::QueueIndex;
 using bus::QueueMask;
 using model::MessagePtr;
 using model::Position;
+using Arrival = LocalDelivery::Arrival;
 
 constexpr std::size_t kCachedRoles = 1'000'000;
 constexpr std::size_t kReplayMessages = 1000;
 constexpr std::size_t kReplayBytes = 8u << 20;
-constexpr std::int64_t kRetryAfterMs = 1000;
 constexpr std::chrono::milliseconds kTick{500};
-constexpr std::chrono::microseconds kMostPause{100'000};
 constexpr int kTicksPerSweep = 10;
 
 }  // namespace
@@ -57,22 +58,23 @@ class LocalNode::Core {
   std::vector<std::string> not_ready_reasons() const;
   void reload(bus::Settings settings, ports::Completion<void> done);
 
-  LocalBus::Neighbours neighbours();
-  Result<void> admit(QueueMask queues);
-  std::chrono::microseconds pace() const;
-  void hand_on(std::vector<std::pair<MessagePtr, QueueMask>> messages, bool to_storage);
+  BusNeighbours neighbours();
+  void hand_on(std::vector<std::pair<MessagePtr, QueueMask>> messages, Arrival arrival,
+               std::int64_t durable_ns = 0);
   Result<void> replay(Position from, bool after_restart);
   Result<void> replay_page(std::vector<MessagePtr> page, const std::vector<std::vector<Position>>& settled,
                            bool after_restart);
   void tick();
-  void probe_disk();
   void bury_unstorable(ports::QueuedMessage letter, ports::Completion<void> done);
 
   NodeSettings settings_;
   base::EventLoop loop_{"bus"};
   base::EventLoop maintenance_{"maintenance"};
   std::unique_ptr<Store> store_;
+  StoreWatch watch_;
   bus::Topics topics_;
+  ports::MessageSpans spans_;
+  QueueFigures queue_figures_;
   LocalPermissions permissions_;
   LocalConnections connections_;
   LocalBus bus_;
@@ -84,17 +86,17 @@ class LocalNode::Core {
   MessageLog log_;
   message_storage::MessageStorage storage_;
   LocalQueues queues_;
+  Admission admission_;
   LocalCursors cursors_;
   LocalTrace trace_;
   LocalHistory history_;
   LocalPermissionTable permission_table_;
+  LocalSeries series_;
   NodeUpkeep upkeep_;
-  DiskSpaceGuard disk_guard_;
-  std::atomic<bool> disk_open_{true};
+  base::Recorder lag_;
+  LocalFigures figures_;
   std::atomic<bool> store_usable_{true};
-  Position storage_settled_ = 0;  ///< as of the last look
   boost::asio::steady_timer timer_{loop_.io()};
-  boost::asio::steady_timer disk_timer_{maintenance_.io()};
   int ticks_ = 0;
   bool stopping_ = false;
 };
@@ -103,24 +105,28 @@ LocalNode::Core::Core(NodeSettings settings, std::unique_ptr<Store> store, bus::
                       ports::ConnectionGateway& gateway, ports::HttpClient& http)
     : settings_(std::move(settings)),
       store_(std::move(store)),
+      watch_(maintenance_, *store_, settings_.disk_reserve_bytes),
       topics_(std::move(topics)),
+      spans_(settings_.tracer),
+      queue_figures_(topics_.queues()),
       permissions_(*store_, kCachedRoles),
       connections_(loop_, settings_.bus, permissions_, gateway),
-      bus_(loop_, settings_.bus, *store_, topics_, permissions_, connections_, end, neighbours()),
-      dead_letters_(settings_.bus, topics_, *store_, bus_),
+      bus_(loop_, settings_.bus, *store_, topics_, permissions_, connections_, end, neighbours(), spans_),
+      dead_letters_(settings_.bus, topics_, *store_, bus_, queue_figures_),
       results_([this] {
         if (bus_.store_usable()) cursors_.persist();
       }),
-      delivery_(loop_, topics_.queues().size(), connections_, dead_letters_, results_, gateway,
-                settings_.bus.max_attempts),
-      channels_(loop_, settings_.bus, topics_, *store_, dead_letters_, results_, http),
+      delivery_(loop_, settings_.bus, topics_, connections_, dead_letters_, results_, gateway, spans_),
+      channels_(loop_, settings_.bus, topics_, *store_, dead_letters_, results_, http, spans_),
       table_(*store_),
       log_(*store_),
       storage_(table_, log_,
                [this](ports::QueuedMessage letter, ports::Completion<void> done) {
                  bury_unstorable(std::move(letter), std::move(done));
-               }),
+               },
+               {.tracer = settings_.tracer}),
       queues_(loop_, topics_, *store_, bus_, delivery_, channels_, dead_letters_, storage_),
+      admission_(settings_.bus, bus_, queues_, storage_, watch_),
       cursors_(topics_, *store_, bus_, results_,
                [this](QueueIndex queue) { return queues_.settled_up_to(queue); }),
       trace_(loop_, topics_, *store_, delivery_, channels_, results_, storage_),
@@ -130,18 +136,23 @@ LocalNode::Core::Core(NodeSettings settings, std::unique_ptr<Store> store, bus::
             trace_.describe(std::move(message), std::move(done));
           }),
       permission_table_(loop_, *store_, bus_, permissions_, connections_, history_.pool()),
+      series_(*store_),
       upkeep_(*store_),
-      disk_guard_(settings_.disk_reserve_bytes) {}
+      figures_({bus_, queue_figures_, results_, delivery_, channels_, permission_table_, storage_, *store_,
+                watch_, lag_}) {}
 
-LocalBus::Neighbours LocalNode::Core::neighbours() {
-  return {.admit = [this](QueueMask queues) { return admit(queues); },
-          .pace = [this] { return pace(); },
-          .committed = [this](auto messages) { hand_on(std::move(messages), true); },
+BusNeighbours LocalNode::Core::neighbours() {
+  return {.admit = [this](QueueMask queues) { return admission_.admit(queues); },
+          .pace = [this] { return admission_.pace(); },
+          .committed =
+              [this](auto messages, std::int64_t durable_ns) {
+                hand_on(std::move(messages), Arrival::published, durable_ns);
+              },
           .ephemeral =
               [this](std::vector<MessagePtr> messages) {
                 std::vector<processor::QueuedItem> items;
                 for (MessagePtr& each : messages) items.push_back({bus::kNoQueue, std::move(each)});
-                delivery_.dispatch(std::move(items));
+                delivery_.dispatch(std::move(items), Arrival::published);
               },
           .failed = [this] { storage_.start_over(); },
           .recover =
@@ -154,7 +165,7 @@ LocalBus::Neighbours LocalNode::Core::neighbours() {
 }
 
 Result<void> LocalNode::Core::start(LogEnd end) {
-  if (auto space = probe_disk_space(settings_.directory)) disk_open_ = disk_guard_.admit(*space);
+  watch_.start();
   if (auto loaded = dead_letters_.load(); !loaded) return loaded;
   if (auto loaded = cursors_.load(end.position); !loaded) return loaded;
   const auto last_flush = store_->last_delivery_flush();
@@ -171,37 +182,14 @@ Result<void> LocalNode::Core::start(LogEnd end) {
     replayed.set_value(replay(from + 1, true));
     tick();
   });
-  maintenance_.post([this] { probe_disk(); });
   upkeep_.start();
   return replayed.get_future().get();
 }
 
-/// Whether each queue that would take the message may have one more.
-Result<void> LocalNode::Core::admit(QueueMask queues) {
-  if (!disk_open_)
-    return std::unexpected(model::retry_later(errors::kOverloaded, kRetryAfterMs, "disk nearly full"));
-  const auto over = [&](QueueIndex queue) {
-    if (queue != bus::kMessageStorageQueue) return queues_.depth(queue) >= settings_.bus.max_depth;
-    const auto waiting = [this] { return bus_.last_position() - storage_settled_; };
-    if (waiting() < settings_.bus.max_depth) return false;
-    storage_settled_ = storage_.status().settled;
-    return waiting() >= settings_.bus.max_depth;
-  };
-  bool full = false;
-  bus::for_each_queue(queues, [&](QueueIndex queue) { full = full || over(queue); });
-  if (full) return std::unexpected(model::retry_later(errors::kOverloaded, kRetryAfterMs));
-  return {};
-}
-
-/// From a quarter of the limit on, publishing slows down to what storage takes, before it is refused.
-std::chrono::microseconds LocalNode::Core::pace() const {
-  const std::uint64_t waiting = bus_.last_position() - storage_settled_;
-  const std::uint64_t free = settings_.bus.max_depth / 4;
-  if (waiting <= free) return {};
-  return kMostPause * (waiting - free) / (settings_.bus.max_depth - free);
-}
-
-void LocalNode::Core::hand_on(std::vector<std::pair<MessagePtr, QueueMask>> messages, bool to_storage) {
+void LocalNode::Core::hand_on(std::vector<std::pair<MessagePtr, QueueMask>> messages, Arrival arrival,
+                              std::int64_t durable_ns) {
+  // Storage reads for itself what was published before.
+  const bool to_storage = arrival == Arrival::published;
   std::vector<processor::QueuedItem> for_sockets;
   std::vector<MessagePtr> for_storage;
   for_sockets.reserve(messages.size());
@@ -216,11 +204,11 @@ void LocalNode::Core::hand_on(std::vector<std::pair<MessagePtr, QueueMask>> mess
     });
     if (to_storage) for_storage.push_back(std::move(message));
   }
-  delivery_.dispatch(std::move(for_sockets));
+  delivery_.dispatch(std::move(for_sockets), arrival, durable_ns);
   channels_.pump();
   if (!to_storage) return;
   storage_.accept(std::move(for_storage));
-  storage_settled_ = storage_.status().settled;
+  admission_.look();
 }
 
 /// Queues again what the log has from `from` on. After a restart, what a queue had settled is left out.
@@ -258,14 +246,15 @@ Result<void> LocalNode::Core::replay_page(std::vector<MessagePtr> page,
     });
     messages.emplace_back(std::move(each), queues);
   }
-  hand_on(std::move(messages), false);
+  hand_on(std::move(messages), after_restart ? Arrival::replayed : Arrival::reopened);
   return {};
 }
 
 void LocalNode::Core::tick() {
   if (stopping_) return;
   store_usable_ = bus_.store_usable();
-  storage_settled_ = storage_.status().settled;
+  admission_.look();
+  queues_.show_levels(queue_figures_);
   delivery_.report_suppressed();
   if (bus_.store_usable()) {
     cursors_.persist();
@@ -279,25 +268,9 @@ void LocalNode::Core::tick() {
   }
   timer_.expires_after(kTick);
   timer_.async_wait([this](boost::system::error_code error) {
-    if (!error) tick();
-  });
-}
-
-void LocalNode::Core::probe_disk() {
-  if (const auto space = probe_disk_space(settings_.directory)) {
-    const bool open = disk_guard_.admit(*space);
-    if (disk_open_.exchange(open) != open) {
-      if (open)
-        base::log::info("disk_space_back", "publishing is open again",
-                        {{"available_bytes", space->available}});
-      else
-        base::log::error("disk_nearly_full", "publishing is closed until there is space",
-                         {{"available_bytes", space->available}});
-    }
-  }
-  disk_timer_.expires_after(std::chrono::seconds(1));
-  disk_timer_.async_wait([this](boost::system::error_code error) {
-    if (!error) probe_disk();
+    if (error) return;
+    lag_.record(base::monotonic_now() - timer_.expiry());
+    tick();
   });
 }
 
@@ -311,7 +284,7 @@ void LocalNode::Core::bury_unstorable(ports::QueuedMessage letter, ports::Comple
 std::vector<std::string> LocalNode::Core::not_ready_reasons() const {
   std::vector<std::string> reasons;
   if (!store_usable_) reasons.emplace_back("store unavailable");
-  if (!disk_open_) reasons.emplace_back("disk nearly full");
+  if (!watch_.disk_open()) reasons.emplace_back("disk nearly full");
   return reasons;
 }
 
@@ -374,6 +347,15 @@ ports::QueueAdmin& LocalNode::queues() {
 }
 ports::MessageHistory& LocalNode::history() {
   return core_->history_;
+}
+ports::SeriesTable& LocalNode::series() {
+  return core_->series_;
+}
+const ports::MetricSource& LocalNode::figures() const {
+  return core_->figures_;
+}
+const ports::MessageTimesWindow& LocalNode::message_times() const {
+  return core_->delivery_.times();
 }
 LocalTrace& LocalNode::trace() {
   return core_->trace_;

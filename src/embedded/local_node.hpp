@@ -13,8 +13,12 @@
 #include "ports/http_client.hpp"
 #include "ports/message_bus.hpp"
 #include "ports/message_history.hpp"
+#include "ports/message_times.hpp"
+#include "ports/metric_set.hpp"
 #include "ports/permission_table.hpp"
 #include "ports/queue_admin.hpp"
+#include "ports/series_table.hpp"
+#include "ports/tracer.hpp"
 
 namespace carillon::embedded {
 
@@ -24,6 +28,7 @@ struct NodeSettings {
   bus::Settings bus;
   std::filesystem::path directory;
   std::uint64_t disk_reserve_bytes = 0;  ///< 0: DiskSpaceGuard's default
+  ports::Tracer* tracer = nullptr;       ///< null: no spans; must outlive the node
 };
 
 /// Everything behind the ports in one process: RocksDB, the bus loop with topics, queues and processor, the
@@ -44,6 +49,11 @@ class LocalNode {
   ports::PermissionTable& permissions();
   ports::QueueAdmin& queues();
   ports::MessageHistory& history();
+  ports::SeriesTable& series();
+  /// Of bus, store and storage.
+  const ports::MetricSource& figures() const;
+  /// Of messages for sockets.
+  const ports::MessageTimesWindow& message_times() const;
   /// What became of messages.
   LocalTrace& trace();
   const std::string& store_epoch() const;

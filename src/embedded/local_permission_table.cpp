@@ -1,6 +1,7 @@
 #include "embedded/local_permission_table.hpp"
 
 #include "base/log.hpp"
+#include "embedded/message_lines.hpp"
 
 namespace carillon::embedded {
 namespace {
@@ -11,8 +12,8 @@ using model::UserId;
 using ports::Completion;
 using ports::Permission;
 
-void audit(std::string_view what, const model::Identity& actor, const Permission& permission) {
-  base::log::info(what, "permission changed",
+void audit(bool granted, const model::Identity& actor, const Permission& permission) {
+  base::log::info(granted ? "permission_granted" : "permission_revoked", "permission changed",
                   {{"actor", actor.user.str()},
                    {"userId", permission.user.str()},
                    {"target", permission.target.str()},
@@ -50,8 +51,9 @@ void LocalPermissionTable::grant(model::IdentityPtr actor, UserId user, Target t
     };
     change.done = [this, call](Result<void> durable) {
       if (!durable) return call->done(std::unexpected(durable.error()));
+      granted_.add();
       if (call->result->created) connections_.granted(call->user, call->target);
-      audit("permission_granted", *call->actor, call->result->permission);
+      audit(true, *call->actor, call->result->permission);
       call->done(std::move(*call->result));
     };
     bus_.submit(std::move(change));
@@ -76,7 +78,8 @@ void LocalPermissionTable::revoke(model::IdentityPtr actor, UserId user, Target 
     };
     change.done = [this, call](Result<void> durable) {
       if (!durable) return call->done(std::unexpected(durable.error()));
-      audit("permission_revoked", *call->actor, *call->result);
+      revoked_.add();
+      audit(false, *call->actor, *call->result);
       connections_.revoked(call->user, call->target, [call] { call->done(std::move(*call->result)); });
     };
     bus_.submit(std::move(change));
@@ -117,6 +120,16 @@ void LocalPermissionTable::audit_refusal(const model::Identity& actor, const Use
                    {"target", target.str()},
                    {"status", error.status()},
                    {"suppressed", refusals_.take_suppressed()}});
+}
+
+void LocalPermissionTable::collect(ports::MetricSet& into) const {
+  const auto changes = [&](std::string change, const base::Counter& count) {
+    into.counter("carillon_permission_changes_total", "Changes of permissions that are in force.",
+                 count.value(), {{"change", std::move(change)}});
+  };
+  changes("granted", granted_);
+  changes("revoked", revoked_);
+  collect_suppressed(into, "permission_refused", refusals_);
 }
 
 }  // namespace carillon::embedded

@@ -6,6 +6,7 @@
 #include "embedded/local_connections.hpp"
 #include "embedded/local_permissions.hpp"
 #include "embedded/read_pool.hpp"
+#include "ports/metric_set.hpp"
 #include "ports/permission_table.hpp"
 
 namespace carillon::embedded {
@@ -35,6 +36,9 @@ class LocalPermissionTable final : public ports::PermissionTable {
                       ports::Completion<std::vector<ports::Permission>> done) override;
   void role_of(model::UserId user, model::Target target, ports::Completion<model::Role> done) override;
 
+  /// Any thread.
+  void collect(ports::MetricSet& into) const;
+
  private:
   void audit_refusal(const model::Identity& actor, const model::UserId& user, const model::Target& target,
                      const base::Error& error);
@@ -45,7 +49,8 @@ class LocalPermissionTable final : public ports::PermissionTable {
   LocalPermissions& permissions_;
   LocalConnections& connections_;
   ReadPool& reads_;
-  base::LogSampler refusals_{10};  ///< bus loop
+  base::LogSampler refusals_{10};    ///< bus loop
+  base::Counter granted_, revoked_;  ///< bus loop
 };
 
 }  // namespace carillon::embedded

@@ -47,26 +47,30 @@ Position LocalQueues::settled_up_to(QueueIndex queue) const {
   return low ? *low - 1 : bus_.last_position();
 }
 
-QueueInfo LocalQueues::describe(QueueIndex queue) const {
-  const bus::QueueDefinition& definition = topics_.queues()[queue];
-  QueueInfo info;
-  info.name = definition.name;
-  info.type = definition.fifo ? "fifo" : "standard";
-  info.dead_letter_queue = definition.dead_letter_queue;
+QueueFigures::Levels LocalQueues::levels(QueueIndex queue) const {
   if (queue == bus::kMessageStorageQueue) {
     const auto status = storage_.status();
-    info.depth = info.in_flight = status.depth();
-    info.oldest_age_seconds = age_seconds(status.oldest_waiting);
-  } else if (channels_.owns(queue)) {
-    info.depth = channels_.depth(queue);
-    info.in_flight = channels_.in_flight(queue);
-    info.oldest_age_seconds = age_seconds(channels_.oldest(queue));
-  } else {
-    info.depth = delivery_.state().depth(queue);
-    info.in_flight = delivery_.state().in_flight(queue);
-    info.oldest_age_seconds = age_seconds(delivery_.state().oldest(queue));
+    return {status.depth(), status.depth(), status.oldest_waiting};
   }
-  return info;
+  if (channels_.owns(queue))
+    return {channels_.depth(queue), channels_.in_flight(queue), channels_.oldest(queue)};
+  return {delivery_.state().depth(queue), delivery_.state().in_flight(queue),
+          delivery_.state().oldest(queue)};
+}
+
+void LocalQueues::show_levels(QueueFigures& figures) const {
+  for (QueueIndex queue = 0; queue < topics_.queues().size(); ++queue) figures.set(queue, levels(queue));
+}
+
+QueueInfo LocalQueues::describe(QueueIndex queue) const {
+  const bus::QueueDefinition& definition = topics_.queues()[queue];
+  const QueueFigures::Levels now = levels(queue);
+  return {.name = definition.name,
+          .type = definition.fifo ? "fifo" : "standard",
+          .depth = now.depth,
+          .in_flight = now.in_flight,
+          .oldest_age_seconds = age_seconds(now.oldest),
+          .dead_letter_queue = definition.dead_letter_queue};
 }
 
 void LocalQueues::list(Completion<std::vector<QueueInfo>> done) {

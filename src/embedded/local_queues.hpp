@@ -6,6 +6,7 @@
 #include "embedded/local_channels.hpp"
 #include "embedded/local_dead_letters.hpp"
 #include "embedded/local_delivery.hpp"
+#include "embedded/queue_figures.hpp"
 #include "message_storage/message_storage.hpp"
 #include "ports/queue_admin.hpp"
 
@@ -27,10 +28,13 @@ class LocalQueues final : public ports::QueueAdmin {
 
   // Bus loop only.
   std::uint64_t depth(bus::QueueIndex queue) const;
+  /// How the queues stand now, for whoever asks from another thread.
+  void show_levels(QueueFigures& figures) const;
   /// Everything up to it is settled.
   model::Position settled_up_to(bus::QueueIndex queue) const;
 
  private:
+  QueueFigures::Levels levels(bus::QueueIndex queue) const;
   ports::QueueInfo describe(bus::QueueIndex queue) const;
   base::Result<std::vector<ports::QueuedMessage>> look_into(bus::QueueIndex queue, std::size_t limit) const;
   void purge_channel(bus::QueueIndex queue, ports::Completion<std::uint64_t> done);

@@ -7,8 +7,9 @@
 #include "base/bytes.hpp"
 #include "embedded/keys.hpp"
 #include "model/message.hpp"
+#include "ports/series_table.hpp"
 
-/// Keys of the message table and its sequence index, taken apart: any bytes whatever.
+/// Keys of the message table, its sequence index and others, taken apart: any bytes whatever.
 namespace carillon::embedded {
 
 inline std::string message_key(const model::Target& target, model::Position position) {
@@ -71,6 +72,27 @@ inline std::optional<IndexKey> parse_index_key(std::string_view key) {
   if (!chat || key.size() != 17 || (key[0] != keys::kServerNumber && key[0] != keys::kClientNumber))
     return std::nullopt;
   return IndexKey{*chat, key[0], base::read_big_endian(&key[1]), base::read_big_endian(&key[9])};
+}
+
+/// What a key of the family `series` says.
+struct SeriesKey {
+  ports::Resolution resolution = ports::Resolution::ten_seconds;
+  std::string_view metric;
+  base::EpochMs start = 0;
+};
+
+inline std::optional<SeriesKey> parse_series_key(std::string_view key) {
+  if (key.empty() || (key[0] != static_cast<char>(ports::Resolution::ten_seconds) &&
+                      key[0] != static_cast<char>(ports::Resolution::five_minutes)))
+    return std::nullopt;
+  const auto resolution = static_cast<ports::Resolution>(key[0]);
+  key.remove_prefix(1);
+  const auto metric = keys::take_id(key);
+  const auto start = keys::last_number(key);
+  if (!metric || metric->empty() || !start) return std::nullopt;
+  const auto begins = static_cast<base::EpochMs>(*start);
+  if (begins < 0 || begins % ports::length_of(resolution).count() != 0) return std::nullopt;
+  return SeriesKey{resolution, *metric, begins};
 }
 
 }  // namespace carillon::embedded

@@ -22,10 +22,13 @@ enum Flag : std::uint16_t {
   kOtherChannel = 64,
   kOtherGroup = 128,
   kOriginal = 256,
-  kAllFlags = 511,
+  kTrace = 512,  // since format 3
+  kAllFlags = 1023,
 };
 enum AttributeKind : std::uint8_t { kText = 1, kNumber = 2, kTexts = 3 };
 
+constexpr std::size_t kTraceBytes =
+    sizeof(base::TraceContext::TraceId) + sizeof(base::TraceContext::SpanId) + 1;
 constexpr std::size_t kPublishedAt = kHeaderBytes + 2;
 constexpr std::size_t kFixed = kHeaderBytes + 2 + 8 + base::MessageId::kBytes + 2;
 
@@ -40,6 +43,7 @@ std::uint16_t flags_of(const Message& message) {
   if (!message.correlation_id.empty()) flags |= kCorrelation;
   if (message.channel != model::kWebSocketChannel) flags |= kOtherChannel;
   if (message.group_id != message.target.id) flags |= kOtherGroup;
+  if (message.trace) flags |= kTrace;
   return flags;
 }
 
@@ -109,6 +113,22 @@ void read_redrive(RecordReader& in, Message& message) {
   message.redrive = std::move(redrive);
 }
 
+void append_trace(std::string& out, const base::TraceContext& trace) {
+  out.append(reinterpret_cast<const char*>(trace.trace_id.data()), trace.trace_id.size());
+  out.append(reinterpret_cast<const char*>(trace.span_id.data()), trace.span_id.size());
+  out += static_cast<char>(trace.sampled);
+}
+
+base::TraceContext read_trace(RecordReader& in) {
+  base::TraceContext trace;
+  trace.trace_id = in.bytes<base::TraceContext::TraceId>();
+  trace.span_id = in.bytes<base::TraceContext::SpanId>();
+  const std::uint8_t sampled = in.byte();
+  if (sampled > 1) in.spoil();
+  trace.sampled = sampled == 1;
+  return trace;
+}
+
 bool known(const Message& message) {
   const auto type = static_cast<std::uint8_t>(message.type);
   const auto target_class = static_cast<std::uint8_t>(message.target.target_class);
@@ -132,6 +152,7 @@ std::size_t message_size(const Message& message) {
     for (const model::UserId& user : message.redrive->users) size += text_size(user.str());
   }
   if (flags & kOriginal) size += varint_size(message.redrive->original);
+  if (flags & kTrace) size += kTraceBytes;
   return size;
 }
 
@@ -160,6 +181,7 @@ void append_message(std::string& out, const Message& message) {
     for (const model::UserId& user : message.redrive->users) text(out, user.str());
   }
   if (flags & kOriginal) varint(out, message.redrive->original);
+  if (flags & kTrace) append_trace(out, *message.trace);
   seal(out, start);
 }
 
@@ -190,6 +212,7 @@ std::optional<Message> decode_message(std::string_view bytes) {
     if (!message.redrive) return std::nullopt;
     message.redrive->original = in->varint();
   }
+  if (flags & kTrace) message.trace = read_trace(*in);
   if (!in->at_end() || !known(message)) return std::nullopt;
   return message;
 }

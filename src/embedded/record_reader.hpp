@@ -39,12 +39,15 @@ class RecordReader {
     const std::string_view raw = take(8);
     return raw.empty() ? 0 : base::read_big_endian(&raw.front());
   }
-  base::MessageId message_id() {
-    base::MessageId::Bytes bytes{};
+  /// As many bytes as the array has.
+  template <typename Bytes>
+  Bytes bytes() {
+    Bytes bytes{};
     if (const std::string_view raw = take(bytes.size()); !raw.empty())
-      std::memcpy(bytes.data(), raw.data(), bytes.size());
-    return base::MessageId(bytes);
+      std::memcpy(bytes.data(), &raw.front(), bytes.size());
+    return bytes;
   }
+  base::MessageId message_id() { return base::MessageId(bytes<base::MessageId::Bytes>()); }
   /// Shortest form only, so that a record has one encoding.
   std::uint64_t varint() {
     std::uint64_t value = 0;

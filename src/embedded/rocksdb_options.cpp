@@ -101,6 +101,8 @@ std::vector<rocksdb::ColumnFamilyDescriptor> column_families(const StoreOptions&
   small_memtables(messages, options.write_buffer_bytes / 2);
   messages.compression = rocksdb::kLZ4Compression;
   families[keys::kDeliveries].options.compression = rocksdb::kLZ4Compression;
+  families[keys::kSeries].options.compression = rocksdb::kLZ4Compression;
+  families[keys::kSeries].options.write_buffer_size = 4 * kMiB;
   small_memtables(families[keys::kSequenceIndex].options, 8 * kMiB);
   families[keys::kMessageIds].options.write_buffer_size = 16 * kMiB;
   for (const auto family : {keys::kMessages, keys::kSequenceIndex, keys::kMessageIds, keys::kDeliveries})

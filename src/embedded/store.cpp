@@ -159,6 +159,7 @@ Result<void> Store::reopen() {
     long_reads_ = std::stop_source();
     failed_ = true;
     closing = std::move(database_);
+    if (closing) stalled_before_ = stalled_before_.load() + closing->stalled();
   }
   // This may take seconds: who wants to read meanwhile is told so, and does not wait for the lock.
   closing.reset();
@@ -176,26 +177,29 @@ void Store::set_retention(Retention retention) {
 }
 
 Result<void> Store::write_synced(CommitBatch& batch, std::uint64_t generation) {
-  return write(batch, generation, true);
+  return write(batch, generation, Waiting::for_disk);
 }
 
 Result<void> Store::write_unsynced(CommitBatch& batch, std::uint64_t generation) {
-  return write(batch, generation, false);
+  return write(batch, generation, Waiting::for_room);
 }
 
-Result<void> Store::write(CommitBatch& batch, std::uint64_t generation, bool sync) {
+Result<void> Store::write(CommitBatch& batch, std::uint64_t generation, Waiting waiting) {
   {
     const std::shared_lock lock(mutex_);
     if (!database_ || failed_ || generation != generation_)
       return fail(errors::kUnavailable, "the store takes no write until it is reopened");
     if (batch.empty()) return {};
     rocksdb::WriteOptions options;
-    options.sync = sync;
+    options.sync = waiting == Waiting::for_disk;
+    options.no_slowdown = waiting == Waiting::for_nothing;
     batch.finish();
     rocksdb::WriteBatch changes(std::move(batch.bytes_));
     const rocksdb::Status status = database_->db().Write(options, &changes);
     batch.clear();
     if (status.ok()) return {};
+    if (options.no_slowdown && status.IsIncomplete())
+      return fail(errors::kUnavailable, "the store has no room for it at the moment");
     failed_ = true;
     const base::Error error = database_->error(status);
     base::log::error("store_write_failed",

@@ -14,6 +14,7 @@
 #include "embedded/commit_batch.hpp"
 #include "embedded/store_answers.hpp"
 #include "embedded/store_options.hpp"
+#include "ports/series_table.hpp"
 
 namespace carillon::embedded {
 
@@ -21,8 +22,8 @@ class Database;
 
 /// The embedded store: one RocksDB database in one directory, used by one process (DESIGN, The embedded
 /// store; layout in docs/storage-format.md). Reads: any thread, whole when they return. Writes: synced ones
-/// by the CommitWriter, history by the storage thread. After a failed write nothing is written until
-/// reopen(). Read errors: unavailable (failed, or being reopened), store_corrupt.
+/// by the CommitWriter, history by the storage thread, series by any. After a failed write nothing is written
+/// until reopen(). Read errors: unavailable (failed, or being reopened), store_corrupt.
 class Store {
  public:
   /// Opens the store in `directory`, making both when there is none. Errors, all with a text for the operator
@@ -98,6 +99,12 @@ class Store {
   base::Result<DeliveryTotals> delivery_result(model::Position position, const model::MessageId& id,
                                                FlushRange flushes = {}) const;
 
+  // Series of metrics, as ports::SeriesTable says; any thread. A write that had to wait is unavailable.
+  base::Result<void> write_series(const std::vector<ports::SeriesCell>& cells);
+  base::Result<void> read_series(std::string_view metric, ports::Resolution resolution, base::EpochMs from,
+                                 base::EpochMs to, const ports::SeriesTable::Visitor& visit) const;
+  base::Result<void> forget_series(ports::Resolution resolution, base::EpochMs before);
+
   /// Writes and waits until it is on disk. Writer thread. `generation` is the one the batch was built in.
   /// Errors: unavailable; the outcome is unknown and the store takes no write until reopen().
   base::Result<void> write_synced(CommitBatch& batch, std::uint64_t generation);
@@ -114,12 +121,14 @@ class Store {
   base::Result<void> verify() const;
   /// Drops at once what has expired, instead of in time. Slow. Errors: unavailable.
   base::Result<void> compact();
+  /// Asks RocksDB and looks at files: may wait for the disk.
   StoreFigures figures() const;
 
  private:
   Store(std::filesystem::path directory, StoreOptions options);
   base::Result<std::unique_ptr<Database>> open_database(std::uint64_t verify_history_bytes) const;
-  base::Result<void> write(CommitBatch& batch, std::uint64_t generation, bool sync);
+  enum class Waiting { for_disk, for_room, for_nothing };
+  base::Result<void> write(CommitBatch& batch, std::uint64_t generation, Waiting waiting);
   class Reading;
   friend class StoreUpkeep;
 
@@ -134,6 +143,7 @@ class Store {
   std::unique_ptr<Database> database_;
   std::atomic<std::uint64_t> generation_{1};
   std::atomic<bool> failed_{false};
+  std::atomic<std::chrono::microseconds> stalled_before_{};  ///< in databases that were closed since
   std::function<void()> failure_sink_;
 };
 

@@ -13,6 +13,7 @@
 #include "embedded/delivery_record.hpp"
 #include "embedded/parsed_keys.hpp"
 #include "embedded/record.hpp"
+#include "embedded/series_record.hpp"
 #include "embedded/store_reading.hpp"
 #include "model/errors.hpp"
 
@@ -49,6 +50,7 @@ class Check : CheckPass {
   void counters();
   void deduplication();
   void deliveries();
+  void series();
 
   /// Whether the number is one that the chat's counter has given out.
   void compare_counter(keys::ColumnFamily family, const Message& message);
@@ -74,6 +76,7 @@ Result<CheckReport> Check::run() {
   counters();
   deduplication();
   deliveries();
+  series();
   if (stop_.stop_requested())
     return model::fail(model::errors::kUnavailable, "the check was stopped: run it again");
   return std::move(report_);
@@ -302,6 +305,12 @@ void Check::deduplication() {
 void Check::deliveries() {
   walk(keys::kDeliveries, [&](std::string_view key, std::string_view value) {
     if (!record::sound_deliveries(key, value)) found(keys::kDeliveries, "an entry is damaged");
+  });
+}
+
+void Check::series() {
+  walk(keys::kSeries, [&](std::string_view key, std::string_view value) {
+    if (!parse_series_key(key) || !record::decode_series(value)) found(keys::kSeries, "an entry is damaged");
   });
 }
 

@@ -30,6 +30,8 @@ struct StoreFigures {
   std::uint64_t wal_bytes = 0;   ///< write-ahead log
   std::uint64_t memtable_bytes = 0;
   std::uint64_t block_cache_bytes = 0;
+  bool write_stopped = false, write_delayed = false;  ///< compaction is behind
+  std::chrono::microseconds stalled{};  ///< since the store was opened: for how long writes were either
 };
 
 // Why a store cannot be used. Operators see `details`; were one of them ever answered to a client, it would

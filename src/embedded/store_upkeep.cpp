@@ -153,7 +153,9 @@ Result<void> Store::compact() {
 StoreFigures Store::figures() const {
   StoreFigures figures;
   const Reading reading(*this);
+  figures.stalled = stalled_before_;
   if (!reading) return figures;
+  figures.stalled += reading->stalled();
   const auto sum = [&](const std::string& property) {
     std::uint64_t value = 0;
     reading->db().GetAggregatedIntProperty(property, &value);
@@ -162,6 +164,12 @@ StoreFigures Store::figures() const {
   figures.disk_bytes = sum(rocksdb::DB::Properties::kTotalSstFilesSize);
   figures.memtable_bytes = sum(rocksdb::DB::Properties::kCurSizeAllMemTables);
   reading->db().GetIntProperty(rocksdb::DB::Properties::kBlockCacheUsage, &figures.block_cache_bytes);
+  const auto is_set = [&](const std::string& property) {
+    std::uint64_t value = 0;
+    return reading->db().GetIntProperty(property, &value) && value > 0;
+  };
+  figures.write_stopped = is_set(rocksdb::DB::Properties::kIsWriteStopped);
+  figures.write_delayed = is_set(rocksdb::DB::Properties::kActualDelayedWriteRate);
   std::vector<std::unique_ptr<rocksdb::LogFile>> logs;
   if (reading->db().GetSortedWalFiles(logs).ok())
     for (const auto& log : logs) figures.wal_bytes += log->SizeFileBytes();

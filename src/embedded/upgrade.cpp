@@ -105,6 +105,15 @@ Result<void> count_owners(const Database& database) {
   return write_full(database, counts, 0);
 }
 
+Result<void> upgrade_to_second(const Database& database) {
+  if (const auto rebuilt = rebuild_sequence_index(database); !rebuilt) return rebuilt;
+  if (const auto counted = count_owners(database); !counted) return counted;
+  rocksdb::PinnableSlice epoch;
+  const rocksdb::Status status = database.get(keys::kMeta, keys::kEpochKey, epoch);
+  if (!status.ok()) return read_failed(database, status);
+  return write_names(database, view(epoch), new_token_secret());
+}
+
 }  // namespace
 
 std::string new_epoch() {
@@ -127,12 +136,9 @@ Result<void> write_names(const Database& database, std::string_view epoch, std::
 Result<void> upgrade_database(const Database& database, unsigned format) {
   base::log::info("store_upgrade", "a store of an older format is upgraded; this happens once",
                   {{"from", format}, {"to", kFormatVersion}});
-  if (const auto rebuilt = rebuild_sequence_index(database); !rebuilt) return rebuilt;
-  if (const auto counted = count_owners(database); !counted) return counted;
-  rocksdb::PinnableSlice epoch;
-  const rocksdb::Status status = database.get(keys::kMeta, keys::kEpochKey, epoch);
-  if (!status.ok()) return read_failed(database, status);
-  if (const auto named = write_names(database, view(epoch), new_token_secret()); !named) return named;
+  // Format 3 adds a column family, which opening the database made, and a field that old records lack.
+  if (format < 2)
+    if (const auto second = upgrade_to_second(database); !second) return second;
   base::log::info("store_upgraded", "the store has this program's format", {{"format", kFormatVersion}});
   return {};
 }

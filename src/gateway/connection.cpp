@@ -20,6 +20,11 @@ Connection::~Connection() {
   if (counted_for_) loop_.front().limits.leave(*counted_for_);
 }
 
+void Connection::set_protocol(std::shared_ptr<Protocol> protocol) {
+  protocol_ = std::move(protocol);
+  is_websocket_ = protocol_->websocket() != nullptr;
+}
+
 void Connection::on_events(std::uint32_t events) {
   if (closed()) return;
   const bool failed = (events & (EPOLLERR | EPOLLHUP)) != 0;
@@ -107,7 +112,7 @@ void Connection::flush() {
   if (!blocked_) {
     protocol->before_flush();
     const std::size_t before = out_.bytes();
-    const Transport::Status status = transport_.write(out_);
+    const Transport::Status status = send_queued();
     if (status == Transport::Status::failed) return close();
     blocked_ = status == Transport::Status::blocked;
     if (blocked_ && (out_.bytes() < before || waiting_since_ == base::Monotonic{}))
@@ -122,9 +127,16 @@ void Connection::flush() {
   protocol->on_drained();
 }
 
+Transport::Status Connection::send_queued() {
+  const std::size_t before = out_.bytes();
+  const Transport::Status status = transport_.write(out_);
+  if (is_websocket_) loop_.figures().bytes_sent.add(before - out_.bytes());
+  return status;
+}
+
 void Connection::make_room() {
   if (closed() || blocked_ || out_.empty()) return;
-  const Transport::Status status = transport_.write(out_);
+  const Transport::Status status = send_queued();
   blocked_ = status == Transport::Status::blocked;
   if (blocked_) waiting_since_ = loop_.now();
   flush_soon();

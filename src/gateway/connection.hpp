@@ -54,7 +54,7 @@ class Connection final : public PollTarget {
   bool established() const { return transport_.established(); }
   bool closed() const { return transport_.fd() < 0; }
 
-  void set_protocol(std::shared_ptr<Protocol> protocol) { protocol_ = std::move(protocol); }
+  void set_protocol(std::shared_ptr<Protocol> protocol);
   Protocol* protocol() { return protocol_.get(); }
 
   /// What is still to be sent; after adding to it, flush_soon().
@@ -96,6 +96,7 @@ class Connection final : public PollTarget {
   void deliver(std::span<char> bytes);
   void deliver_unread();
   void start_lingering();
+  Transport::Status send_queued();
 
   GatewayLoop& loop_;
   Transport transport_;
@@ -115,6 +116,7 @@ class Connection final : public PollTarget {
   bool paused_ = false;
   bool finishing_ = false;
   bool lingering_ = false;
+  bool is_websocket_ = false;
 };
 
 }  // namespace carillon::gateway

@@ -55,10 +55,15 @@ void Gateway::start(Services services) {
     for (const int listener : listeners) ::close(listener);
     throw;
   }
+  for (const auto& loop : loops_) loop->figures().set_patterns(front_->routes.patterns().size());
   started_ = true;
   for (std::size_t i = 0; i < loops_.size(); ++i) loops_[i]->start(listeners[i]);
-  base::log::info("gateway_listening", "the gateway accepts connections",
-                  {{"address", front_->settings.listen}, {"port", port_}, {"threads", loops_.size()}});
+  const base::log::Fields where = {
+      {"address", front_->settings.listen}, {"port", port_}, {"threads", loops_.size()}};
+  if (front_->settings.internal)
+    base::log::info("internal_listening", "the internal port answers", where);
+  else
+    base::log::info("gateway_listening", "the gateway accepts connections", where);
 }
 
 std::uint16_t Gateway::bound_port() const {
@@ -100,6 +105,24 @@ void Gateway::set_connects_per_second(double limit) {
 
 std::size_t Gateway::connection_count() const {
   return front_->websockets.load(std::memory_order_relaxed);
+}
+
+void Gateway::collect(ports::MetricSet& into) const {
+  if (!started_) return;
+  std::vector<const LoopFigures*> figures;
+  for (const auto& loop : loops_) figures.push_back(&loop->figures());
+  LoopFigures::collect(figures, front_->routes.patterns(), into);
+  for (const auto& loop : loops_) {
+    loop->figures().authorizations.collect(into, "http");
+    into.histogram("carillon_loop_lag_seconds", "How late the timers of event loops come by",
+                   ports::HistogramUnit::microseconds, loop->figures().lag.snapshot(),
+                   {{"loop", loop->events().name()}});
+  }
+  into.gauge("carillon_connections", "Live WebSockets", static_cast<double>(connection_count()));
+  into.gauge("carillon_unsent_bytes", "Large HTTP answers that their readers have not taken yet",
+             static_cast<double>(front_->unsent.used()));
+  into.gauge("carillon_unfinished_bytes", "Messages and request bodies that are not complete yet",
+             static_cast<double>(front_->unfinished.used()));
 }
 
 ports::LoopIndex Gateway::loop_count() const {

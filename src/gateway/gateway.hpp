@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,6 +11,8 @@
 #include "ports/authenticator.hpp"
 #include "ports/connection_gateway.hpp"
 #include "ports/http.hpp"
+#include "ports/metric_set.hpp"
+#include "ports/tracer.hpp"
 #include "ports/websocket_handler.hpp"
 
 namespace carillon::gateway {
@@ -24,6 +27,8 @@ struct Services {
   std::vector<ports::Route> routes;
   /// The bearer token of a request, for routes with Access::token; its error becomes the answer.
   std::function<base::Result<std::string>(const ports::HttpRequest&)> token_of;
+  /// Null: nothing is traced, and a trace that comes in is passed on.
+  ports::Tracer* tracer = nullptr;
 };
 
 /// The front door: HTTP/1.1 and WebSocket (RFC 6455) on one port, TLS when configured. One loop per core,
@@ -31,7 +36,7 @@ struct Services {
 ///
 /// Made before the rooms that it serves, as they need it as their ConnectionGateway; start() opens the door.
 /// Source: CONTRACT §2, §5, §6, §12; seed architecture-overview-v2, API Gateway.
-class Gateway final : public ports::ConnectionGateway {
+class Gateway final : public ports::ConnectionGateway, public ports::MetricSource {
  public:
   /// Reads the certificate when TLS is configured. Throws std::runtime_error when the settings cannot work.
   explicit Gateway(Settings settings, Timing timing = {});
@@ -61,6 +66,8 @@ class Gateway final : public ports::ConnectionGateway {
 
   /// Live WebSockets. Any thread.
   std::size_t connection_count() const;
+  /// Nothing before start().
+  void collect(ports::MetricSet& into) const override;
 
   ports::LoopIndex loop_count() const override;
   void set_outcome_sink(OutcomeSink sink) override;
@@ -79,7 +86,7 @@ class Gateway final : public ports::ConnectionGateway {
   std::shared_ptr<Front> front_;
   std::vector<std::shared_ptr<GatewayLoop>> loops_;
   std::uint16_t port_ = 0;
-  bool started_ = false;
+  std::atomic<bool> started_{false};
   bool stopped_ = false;
 };
 

@@ -37,7 +37,7 @@ std::int64_t random_below(std::int64_t limit) {
 GatewayLoop::GatewayLoop(std::shared_ptr<Front> front, ports::LoopIndex index)
     : front_(std::move(front)),
       index_(index),
-      events_("gateway-" + std::to_string(index)),
+      events_((front_->settings.internal ? "internal-" : "gateway-") + std::to_string(index)),
       poller_(events_.io()),
       timer_(events_.io()),
       scratch_(kScratchBytes) {}
@@ -200,7 +200,9 @@ void GatewayLoop::schedule_tick() {
   tick_ = std::min(quick ? kQuickTick : kTick, std::max(front_->timing.sweep, std::chrono::milliseconds(1)));
   timer_.expires_after(tick_);
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) tick();
+    if (error) return;
+    figures_.lag.record(base::monotonic_now() - timer_.expiry());
+    tick();
   });
 }
 

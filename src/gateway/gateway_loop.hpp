@@ -10,6 +10,7 @@
 #include "gateway/connection.hpp"
 #include "gateway/delivery_desk.hpp"
 #include "gateway/front.hpp"
+#include "gateway/loop_figures.hpp"
 #include "gateway/poller.hpp"
 
 namespace carillon::gateway {
@@ -41,6 +42,7 @@ class GatewayLoop final : public std::enable_shared_from_this<GatewayLoop>, priv
   Front& front() { return *front_; }
   ports::LoopIndex index() const { return index_; }
   DeliveryDesk& desk() { return desk_; }
+  LoopFigures& figures() { return figures_; }
   base::Monotonic now() const { return front_->timing.monotonic(); }
 
   // For connections:
@@ -70,6 +72,7 @@ class GatewayLoop final : public std::enable_shared_from_this<GatewayLoop>, priv
   Poller poller_;
   boost::asio::steady_timer timer_;
   DeliveryDesk desk_;
+  LoopFigures figures_;
   std::vector<char> scratch_;
   int listener_ = -1;
   bool accepting_ = false;

@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "gateway/header_value.hpp"
+#include "gateway/http_status.hpp"
 
 namespace carillon::gateway {
 namespace {
@@ -55,6 +56,7 @@ void write_response(OutboundQueue& out, ports::HttpResponse response, const Resp
     head.append("Access-Control-Allow-Origin: ").append(frame.origin).append("\r\n");
     head += "Access-Control-Expose-Headers: Retry-After, traceparent, x-amzn-ErrorType\r\n";
   }
+  if (!frame.traceparent.empty()) head.append("traceparent: ").append(frame.traceparent).append("\r\n");
   if (frame.vary_origin) head += "Vary: Origin\r\n";
   if (frame.close)
     head += "Connection: close\r\n";
@@ -68,77 +70,6 @@ void write_response(OutboundQueue& out, ports::HttpResponse response, const Resp
   }
   out.append(std::string_view(head));
   out.append(std::move(response.body));
-}
-
-std::string_view reason_phrase(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 201:
-      return "Created";
-    case 202:
-      return "Accepted";
-    case 204:
-      return "No Content";
-    case 301:
-      return "Moved Permanently";
-    case 302:
-      return "Found";
-    case 303:
-      return "See Other";
-    case 304:
-      return "Not Modified";
-    case 307:
-      return "Temporary Redirect";
-    case 308:
-      return "Permanent Redirect";
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 408:
-      return "Request Timeout";
-    case 409:
-      return "Conflict";
-    case 410:
-      return "Gone";
-    case 413:
-      return "Content Too Large";
-    case 414:
-      return "URI Too Long";
-    case 415:
-      return "Unsupported Media Type";
-    case 417:
-      return "Expectation Failed";
-    case 422:
-      return "Unprocessable Content";
-    case 426:
-      return "Upgrade Required";
-    case 429:
-      return "Too Many Requests";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 500:
-      return "Internal Server Error";
-    case 501:
-      return "Not Implemented";
-    case 502:
-      return "Bad Gateway";
-    case 503:
-      return "Service Unavailable";
-    case 504:
-      return "Gateway Timeout";
-    case 505:
-      return "HTTP Version Not Supported";
-    default:
-      return "Unknown";
-  }
 }
 
 }  // namespace carillon::gateway

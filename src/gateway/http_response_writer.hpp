@@ -14,12 +14,10 @@ struct ResponseFrame {
   bool http_1_0 = false;    ///< and stays only if it says so
   std::string_view origin;  ///< for Access-Control-Allow-Origin; empty: none
   bool vary_origin = false;
+  std::string_view traceparent;  ///< empty: none
 };
 
 /// Queues the answer as RFC 9112 text. Field names and values that could end a line early are left out.
 void write_response(OutboundQueue& out, ports::HttpResponse response, const ResponseFrame& frame);
-
-/// The standard reason phrase of a status, or "Unknown".
-std::string_view reason_phrase(int status);
 
 }  // namespace carillon::gateway

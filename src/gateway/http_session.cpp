@@ -102,6 +102,12 @@ void HttpSession::on_head() {
 std::uint64_t HttpSession::begin_exchange() {
   Exchange& exchange = exchanges_.emplace_back();
   const ports::HttpRequest& request = parser_->request();
+  exchange.since = connection_->loop().now();
+  exchange.method = method_number(request.method);
+  if (head_done_) {
+    exchange.pattern = static_cast<std::uint16_t>(front().routes.pattern_number(match_.route));
+    exchange.trace = ports::begin_trace(front().services->tracer, request.incoming_trace());
+  }
   exchange.head = request.method == "HEAD";
   exchange.http_1_0 = parser_->http_1_0();
   exchange.close = !parser_->keep_alive();
@@ -119,17 +125,19 @@ void HttpSession::on_request() {
   if (exchanges_.back().close) ending_ = true;
   first_ = false;
   ports::HttpRequest request = std::move(parser_->request());
+  request.trace = exchanges_.back().trace;
   const bool http_1_0 = parser_->http_1_0();
   const bool websocket = parser_->mentions_websocket();
   const bool wants_websocket = parser_->wants_websocket();
   parser_->reset();
   head_done_ = false;
+  const bool upgrade = websocket && is_upgrade(request);
+  exchanges_.back().upgrade = upgrade;
   if (refusal_) return refuse(number, ports::HttpResponse::error(*refusal_));
   if (front().settings.dev && !is_loopback_host(request.header("host")))
     return answer(number, ports::HttpResponse::error(model::Error(errors::kHostRefused)));
   request.source_address = front().proxies.client(connection_->peer(), request).str();
-  if (websocket && is_upgrade(request))
-    return prepare_upgrade(number, std::move(request), http_1_0, wants_websocket);
+  if (upgrade) return prepare_upgrade(number, std::move(request), http_1_0, wants_websocket);
   route(number, std::move(request));
 }
 
@@ -138,7 +146,7 @@ void HttpSession::route(std::uint64_t number, ports::HttpRequest request) {
     return answer(number, options(request, exchanges_.back()));
   if (!match_.route) return answer(number, unrouted(request));
   request.parameters = std::move(match_.parameters);
-  Held held{number, std::move(request), match_.route};
+  Held held{number, std::move(request), match_.route, {}};
   if (held.route->access == ports::Access::open) return hand_over(std::move(held));
   authenticate(std::move(held));
 }
@@ -194,13 +202,16 @@ void HttpSession::authenticate(Held held) {
                      base::equal_constant_time(given, authorization_) &&
                      loop.now() - verified_at_ < kTokenRemembered &&
                      identity_->expires_at > loop.front().timing.wall();
+  const Services& services = *loop.front().services;
+  held.span = ports::OpenSpan::below(services.tracer, "authorize", held.request.trace);
   if (known) {
+    loop.figures().authorizations.count(identity_);
+    held.span.end(false);
     held.request.identity = identity_;
     return hand_over(std::move(held));
   }
-  const Services& services = *loop.front().services;
   const auto token = services.token_of(held.request);
-  if (!token) return answer(held.number, ports::HttpResponse::error(token.error()));
+  if (!token) return on_identity(std::move(held), std::unexpected(token.error()));
   authenticating_ = true;
   services.authenticator.authenticate(
       *token, [keep = loop.shared_from_this(), weak = weak_from_this(),
@@ -215,6 +226,8 @@ void HttpSession::on_identity(Held held, base::Result<model::IdentityPtr> identi
   if (!connection_) return;
   const auto alive = shared_from_this();
   authenticating_ = false;
+  connection_->loop().figures().authorizations.count(identity);
+  held.span.end(!identity);
   if (identity) {
     authorization_ = held.request.header("authorization");
     identity_ = *identity;
@@ -231,11 +244,18 @@ void HttpSession::hand_over(Held held) {
   GatewayLoop& loop = connection_->loop();
   // A responder that is destroyed unanswered, as by an exception, answers 500 itself.
   HttpResponder responder(loop.shared_from_this(), weak_from_this(), held.number);
+  const auto trace = held.request.trace;
   try {
     held.route->handler(std::move(held.request), std::move(responder));
   } catch (const std::exception& problem) {
-    base::log::error("route_failed", "a request could not be handled",
-                     {{"path", held.route->path}, {"reason", std::string_view(problem.what())}});
+    const std::string_view reason = problem.what();
+    if (trace)
+      base::log::error(
+          "route_failed", "a request could not be handled",
+          {{"path", held.route->path}, {"reason", reason}, {"trace_id", base::trace_id_text(*trace)}});
+    else
+      base::log::error("route_failed", "a request could not be handled",
+                       {{"path", held.route->path}, {"reason", reason}});
   }
 }
 
@@ -272,6 +292,15 @@ bool HttpSession::charge(Exchange& exchange) {
   return true;
 }
 
+void HttpSession::count(const Exchange& exchange) {
+  GatewayLoop& loop = connection_->loop();
+  const int status = exchange.response.status;
+  if (exchange.upgrade)
+    loop.figures().upgrade_refused(status);
+  else
+    loop.figures().answered(exchange.pattern, exchange.method, status, loop.now() - exchange.since);
+}
+
 void HttpSession::send_answers() {
   while (!exchanges_.empty() && exchanges_.front().ready) {
     Exchange exchange = std::move(exchanges_.front());
@@ -279,12 +308,15 @@ void HttpSession::send_answers() {
     waiting_ -= exchange.charged;
     ++first_number_;
     const bool close = exchange.close || (exchanges_.empty() && (ending_ || front().draining));
+    count(exchange);
+    const std::string traceparent = exchange.trace ? base::format_traceparent(*exchange.trace) : "";
     write_response(connection_->out(), std::move(exchange.response),
                    {.head = exchange.head,
                     .close = close,
                     .http_1_0 = exchange.http_1_0,
                     .origin = exchange.origin,
-                    .vary_origin = exchange.has_origin || !front().settings.allowed_origins.empty()});
+                    .vary_origin = exchange.has_origin || !front().settings.allowed_origins.empty(),
+                    .traceparent = traceparent});
     since_ = connection_->loop().now();
     connection_->flush_soon();
     if (!close) continue;

@@ -11,6 +11,7 @@
 #include "gateway/http_response_writer.hpp"
 #include "gateway/route_table.hpp"
 #include "gateway/upgrade.hpp"
+#include "ports/open_span.hpp"
 #include "ports/websocket_handler.hpp"
 
 namespace carillon::gateway {
@@ -46,8 +47,13 @@ class HttpSession final : public Protocol, public std::enable_shared_from_this<H
     bool close = false;
     bool http_1_0 = false;
     bool has_origin = false;
-    std::string origin;       ///< allowed to read the answer
-    std::size_t charged = 0;  ///< bytes of the answer that count among the unsent ones
+    bool upgrade = false;                     ///< wants to be a WebSocket
+    std::uint8_t method = 0;                  ///< method_number()
+    std::uint16_t pattern = 0;                ///< RouteTable::pattern_number()
+    base::Monotonic since{};                  ///< the request was complete, or refused
+    std::optional<base::TraceContext> trace;  ///< of the request
+    std::string origin;                       ///< allowed to read the answer
+    std::size_t charged = 0;                  ///< bytes of the answer that count among the unsent ones
     ports::HttpResponse response;
   };
   /// A complete request whose token is being verified.
@@ -55,6 +61,7 @@ class HttpSession final : public Protocol, public std::enable_shared_from_this<H
     std::uint64_t number = 0;
     ports::HttpRequest request;
     const ports::Route* route = nullptr;
+    ports::OpenSpan span;
   };
   /// An upgrade that is in order: first it waits until all before it are answered, then for the handler.
   struct Handshake {
@@ -70,7 +77,6 @@ class HttpSession final : public Protocol, public std::enable_shared_from_this<H
   void on_head();
   void on_request();
   std::uint64_t begin_exchange();
-  std::optional<model::Error> refusal_of(const ports::HttpRequest& request) const;
   void route(std::uint64_t number, ports::HttpRequest request);
   ports::HttpResponse options(const ports::HttpRequest& request, const Exchange& exchange) const;
   ports::HttpResponse unrouted(const ports::HttpRequest& request) const;
@@ -88,6 +94,7 @@ class HttpSession final : public Protocol, public std::enable_shared_from_this<H
 
   void refuse(std::uint64_t number, ports::HttpResponse response);
   bool charge(Exchange& exchange);
+  void count(const Exchange& exchange);
   void send_answers();
   void proceed();
 

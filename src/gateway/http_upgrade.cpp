@@ -20,6 +20,7 @@ constexpr std::string_view kEchoPath = "/echo";
 }  // namespace
 
 bool HttpSession::is_upgrade(const ports::HttpRequest& request) const {
+  if (front().settings.internal) return false;
   return RouteTable::is_websocket_path(request.path) || (front().settings.dev && request.path == kEchoPath);
 }
 
@@ -55,6 +56,7 @@ void HttpSession::upgrade() {
   handshake_->since = loop.now();
   if (echo) return on_admission(session, ports::Admission{});
   session->register_pending();
+  const auto trace = handshake_->request.trace;
   ports::UpgradeRequest request{.http = std::move(handshake_->request),
                                 .subprotocols = handshake_->offer.subprotocols,
                                 .connection = id,
@@ -72,8 +74,12 @@ void HttpSession::upgrade() {
   try {
     front().services->handler.on_connect(std::move(request), decided);
   } catch (const std::exception& problem) {
-    base::log::error("connect_handler_failed", "an upgrade could not be handled",
-                     {{"reason", std::string_view(problem.what())}});
+    const std::string_view reason = problem.what();
+    if (trace)
+      base::log::error("connect_handler_failed", "an upgrade could not be handled",
+                       {{"reason", reason}, {"trace_id", base::trace_id_text(*trace)}});
+    else
+      base::log::error("connect_handler_failed", "an upgrade could not be handled", {{"reason", reason}});
     decided(model::fail(errors::kInternal));
   }
 }
@@ -110,7 +116,9 @@ void HttpSession::on_admission(const std::shared_ptr<WebSocketSession>& session,
   }
   std::string extensions;
   if (front().settings.compression) extensions = accept_deflate(handshake.offer.extensions).value_or("");
-  std::string answer_text = switching_protocols(handshake.offer, admission->subprotocol, extensions);
+  const auto& trace = exchanges_.front().trace;
+  std::string answer_text = switching_protocols(handshake.offer, admission->subprotocol, extensions,
+                                                trace ? base::format_traceparent(*trace) : "");
   Connection& connection = *connection_;
   connection_ = nullptr;
   exchanges_.clear();

@@ -30,6 +30,12 @@ class RouteTable {
   std::string_view canonical(std::string_view path) const;
   /// `path` in canonical form. HEAD is answered by GET's route. A literal segment wins over a `{…}` one.
   RouteMatch find(std::string_view method, std::string_view path) const;
+  /// All paths as the routes spell them, each once.
+  const std::vector<std::string>& patterns() const { return names_; }
+  /// 1 + the place of the path of `route`, which is one of this table's, among patterns(); 0 for none.
+  std::size_t pattern_number(const ports::Route* route) const {
+    return route ? numbers_[static_cast<std::size_t>(route - routes_.data())] : 0;
+  }
   /// Where a WebSocket may be opened.
   static bool is_websocket_path(std::string_view path) { return path == "/" || path == "/ws"; }
 
@@ -47,7 +53,9 @@ class RouteTable {
                      RouteMatch& match);
 
   std::vector<ports::Route> routes_;
-  std::string stage_;  ///< with its slash, or empty
+  std::vector<std::string> names_;
+  std::vector<std::size_t> numbers_;  ///< of each of routes_
+  std::string stage_;                 ///< with its slash, or empty
   std::unordered_map<std::string, std::vector<const ports::Route*>, Hash, std::equal_to<>> literal_;
   std::vector<Pattern> patterns_;  ///< those with more literal segments first
 };

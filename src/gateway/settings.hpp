@@ -34,6 +34,9 @@ struct Settings {
   /// `serve --dev`: `/echo` without a token, loopback Hosts only, any loopback Origin.
   bool dev = false;
 
+  /// The port of `[internal]`: no WebSockets, and its loops and log lines are named after it.
+  bool internal = false;
+
   /// From `[queues]`: how a full connection's frames are retried (CONTRACT §11).
   int max_attempts = 3;
   std::chrono::milliseconds retry_base{200};

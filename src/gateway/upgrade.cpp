@@ -67,13 +67,14 @@ std::string accept_key(std::string_view key) {
 }
 
 std::string switching_protocols(const UpgradeOffer& offer, std::string_view subprotocol,
-                                std::string_view extensions) {
+                                std::string_view extensions, std::string_view traceparent) {
   std::string out =
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: "
       "Upgrade\r\nSec-WebSocket-Accept: ";
   out += accept_key(offer.key);
   if (!subprotocol.empty()) out.append("\r\nSec-WebSocket-Protocol: ").append(subprotocol);
   if (!extensions.empty()) out.append("\r\nSec-WebSocket-Extensions: ").append(extensions);
+  if (!traceparent.empty()) out.append("\r\ntraceparent: ").append(traceparent);
   out += "\r\n\r\n";
   return out;
 }

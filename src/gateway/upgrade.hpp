@@ -24,8 +24,8 @@ base::Result<UpgradeOffer> check_upgrade(const ports::HttpRequest& request, bool
 /// Sec-WebSocket-Accept for a key.
 std::string accept_key(std::string_view key);
 
-/// The whole 101, empty line included. Empty `subprotocol` or `extensions`: not sent.
+/// The whole 101, empty line included. Empty `subprotocol`, `extensions` or `traceparent`: not sent.
 std::string switching_protocols(const UpgradeOffer& offer, std::string_view subprotocol,
-                                std::string_view extensions);
+                                std::string_view extensions, std::string_view traceparent);
 
 }  // namespace carillon::gateway

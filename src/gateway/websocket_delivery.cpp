@@ -94,6 +94,7 @@ bool WebSocketSession::retry_waiting(base::Monotonic now) {
   if (!lane_ || !takes_frames()) return false;
   if (now < lane_->due()) return true;
   bus::DeliveryLane::Step step;
+  loop_->figures().delivery_retries.add();
   lane_->retry(out().bytes(), now, random_number(), step);
   carry_out(step);
   if (step.close) {

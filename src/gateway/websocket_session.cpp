@@ -63,6 +63,7 @@ void WebSocketSession::open(Connection& connection, ports::Admission admission, 
   connection.out().splice(*early);
   last_heard_ = last_ping_ = loop_->now();
   loop_->front().websockets.fetch_add(1, std::memory_order_relaxed);
+  loop_->figures().connections_opened.add();
   base::log::debug("websocket_open", "a WebSocket was opened", {{"connectionId", id().str()}});
   connection.flush_soon();
   if (close_when_open_ != 0) return close_now(close_when_open_, {});
@@ -103,6 +104,7 @@ std::size_t WebSocketSession::on_bytes(std::span<char> bytes) {
     on_event(event);
   }
   parser_.release();
+  loop_->figures().bytes_received.add(bytes.size() - input.size());
   return bytes.size() - input.size();
 }
 
@@ -110,7 +112,9 @@ void WebSocketSession::on_event(const FrameEvent& event) {
   switch (event.kind) {
     case FrameEvent::Kind::text:
     case FrameEvent::Kind::binary:
-      if (state_ == State::open) on_message(event);
+      if (state_ != State::open) break;
+      loop_->figures().messages_received.add();
+      on_message(event);
       break;
     case FrameEvent::Kind::ping:
       if (state_ != State::open) break;
@@ -189,6 +193,7 @@ void WebSocketSession::fail(std::uint16_t code, std::string_view why) {
 void WebSocketSession::leave(std::uint16_t code) {
   if (state_ != State::open) return;
   loop_->front().websockets.fetch_sub(1, std::memory_order_relaxed);
+  loop_->figures().connection_closed(code);
   base::log::debug("websocket_closed", "a WebSocket was closed",
                    {{"connectionId", id().str()}, {"code", code}});
   if (!registered_) return;
@@ -212,8 +217,7 @@ void WebSocketSession::leave(std::uint16_t code) {
 void WebSocketSession::send_now(std::string text) {
   if (!takes_frames()) return;
   const std::size_t queued = out().bytes();
-  if (queued > 0 && queued + text.size() > loop_->front().settings.max_outbound_bytes)
-    return close_now(close_code::kTryAgainLater, "slow consumer");
+  if (queued > 0 && queued + text.size() > loop_->front().settings.max_outbound_bytes) return close_slow();
   queue_frame(model::Opcode::text, text);
   if (connection_) connection_->flush_soon();
 }
@@ -222,6 +226,7 @@ void WebSocketSession::close_now(std::uint16_t code, std::string_view reason) {
   if (state_ == State::pending) close_when_open_ = code;
   if (state_ != State::open) return;
   const auto alive = self();
+  if (code == close_code::kTryAgainLater) loop_->figures().slow_consumers.add();
   leave(code);
   state_ = State::closing;
   queue_close(code, reason);

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "base/log.hpp"
+#include "model/message_fields.hpp"
 
 namespace carillon::message_storage {
 
@@ -53,6 +54,7 @@ MessageStorage::MessageStorage(ports::MessageTable& table, ports::MessageLog& lo
       log_(log),
       dead_letters_(std::move(dead_letters)),
       settings_(settings),
+      spans_(settings.tracer),
       shared_(std::make_shared<Shared>()),
       progress_({settings.max_attempts, settings.retry_base}) {}
 
@@ -190,8 +192,7 @@ bool MessageStorage::resume() {
   const auto cursor = table_.cursor();
   const auto settled = table_.settled();
   if (!cursor || !settled) {
-    const std::lock_guard lock(shared_->mutex);
-    ++shared_->status.failed_writes;
+    counts_.failed_writes.add();
     return false;
   }
   progress_.resume(*cursor, *settled);
@@ -266,10 +267,14 @@ bool MessageStorage::write(std::vector<MessagePtr> batch) {
     const std::lock_guard lock(shared_->mutex);
     shared_->status.oldest_waiting = batch.front()->published_at;
   }
+  const bool traced = spans_.on() && std::ranges::any_of(batch, [this](const MessagePtr& each) {
+                        return spans_.wants(*each);
+                      });
+  const std::int64_t from_ns = traced ? base::now_ns() : 0;
   const auto stored = table_.store(step);
-  const std::lock_guard lock(shared_->mutex);
+  if (traced) record_spans(batch, from_ns, stored);
   if (!stored) {
-    ++shared_->status.failed_writes;
+    counts_.failed_writes.add();
     return false;
   }
   std::vector<bool> is_failed(batch.size());
@@ -277,16 +282,27 @@ bool MessageStorage::write(std::vector<MessagePtr> batch) {
     is_failed[failure.index] = true;
     progress_.failed(batch[failure.index], std::string(failure.error.code()) + ": " + failure.error.details(),
                      base::monotonic_now());
-    ++shared_->status.retried;
+    counts_.retried.add();
   }
   for (std::size_t i = 0; i < batch.size(); ++i)
     if (!is_failed[i]) progress_.stored(batch[i]->position);
-  shared_->status.stored += batch.size() - stored->size();
+  counts_.stored.add(batch.size() - stored->size());
   if (stored->empty()) {
     written_cursor_ = step.cursor;
     progress_.forget_marks(step.cursor);
   }
   return true;
+}
+
+void MessageStorage::record_spans(const std::vector<MessagePtr>& batch, std::int64_t from_ns,
+                                  const Result<std::vector<ports::StorageFailure>>& stored) const {
+  const std::int64_t to_ns = base::now_ns();
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (!spans_.wants(*batch[i])) continue;
+    const bool failed =
+        !stored || std::ranges::find(*stored, i, &ports::StorageFailure::index) != stored->end();
+    spans_.record("store", *batch[i], from_ns, to_ns, {{"messages", std::to_string(batch.size())}}, failed);
+  }
 }
 
 void MessageStorage::bury(StorageProgress::Failing failing) {
@@ -295,8 +311,11 @@ void MessageStorage::bury(StorageProgress::Failing failing) {
   letter.attempts = failing.attempts;
   letter.enqueued_at = base::now_ms();
   letter.reason = failing.reason;
-  base::log::error("message_storage_failed", "a message goes to MessageStorageDLQ",
-                   {{"messageId", failing.message->id.str()}, {"reason", failing.reason}});
+  if (base::log::enabled(base::log::Level::error)) {
+    model::MessageFields fields(*failing.message);
+    base::log::write(base::log::Level::error, "message_storage_failed", "a message goes to MessageStorageDLQ",
+                     fields.add({"reason", failing.reason}).list());
+  }
   dead_letters_(std::move(letter),
                 [shared = shared_, position = failing.message->position](Result<void> done) {
                   const std::lock_guard lock(shared->mutex);
@@ -310,8 +329,8 @@ void MessageStorage::note_burials() {
   {
     const std::lock_guard lock(shared_->mutex);
     burials.swap(shared_->burials);
-    for (const auto& [position, done] : burials) shared_->status.dead_lettered += done;
   }
+  for (const auto& [position, done] : burials) counts_.dead_lettered.add(done ? 1 : 0);
   for (const auto& [position, done] : burials)
     done ? progress_.buried(position) : progress_.not_buried(position, base::monotonic_now());
 }

@@ -7,8 +7,10 @@
 #include <thread>
 #include <vector>
 
+#include "base/recorder.hpp"
 #include "message_storage/storage_progress.hpp"
 #include "ports/completion.hpp"
+#include "ports/message_spans.hpp"
 #include "ports/message_table.hpp"
 #include "ports/queue_admin.hpp"
 
@@ -25,14 +27,21 @@ struct Settings {
       3};  ///< how long a small batch waits for more, unless somebody waits for it
   int max_attempts = 3;
   std::chrono::milliseconds retry_base{200};
+  ports::Tracer* tracer = nullptr;  ///< of spans; must outlive the storage
 };
 
 struct Status {
   model::Position latest = 0;                   ///< newest position heard of
   model::Position settled = 0;                  ///< everything up to it is stored or dead-lettered
   std::optional<base::EpochMs> oldest_waiting;  ///< publish time of the oldest that is not settled, if known
-  std::uint64_t stored = 0, retried = 0, dead_lettered = 0, failed_writes = 0;
   std::uint64_t depth() const { return latest - settled; }
+};
+
+/// What happened since the start. The storage thread writes, any thread reads.
+struct Counts {
+  base::Counter stored, dead_lettered;
+  base::Counter retried;        ///< single messages that the table did not take
+  base::Counter failed_writes;  ///< of whole batches, and failed reads of where to go on
 };
 
 /// The seeds' message-storage-handler: consumes MessageStorageQueue in batches into the message table. A
@@ -68,6 +77,7 @@ class MessageStorage {
   void when_stored(model::Position position, ports::Completion<void> done);
 
   Status status() const;
+  const Counts& counts() const { return counts_; }
 
  private:
   /// What other threads touch; outlives this object in completions that come late.
@@ -79,6 +89,8 @@ class MessageStorage {
   std::vector<model::MessagePtr> take_handed_over();
   bool take_from_log(model::Position end, std::vector<model::MessagePtr>& batch);
   bool write(std::vector<model::MessagePtr> batch);
+  void record_spans(const std::vector<model::MessagePtr>& batch, std::int64_t from_ns,
+                    const base::Result<std::vector<ports::StorageFailure>>& stored) const;
   void bury(StorageProgress::Failing failing);
   void publish_progress();
   /// Waits for work; false when it is time to end.
@@ -89,7 +101,9 @@ class MessageStorage {
   ports::MessageLog& log_;
   DeadLetterSink dead_letters_;
   Settings settings_;
+  ports::MessageSpans spans_;
   std::shared_ptr<Shared> shared_;
+  Counts counts_;
   StorageProgress progress_;  ///< storage thread only, like all below
   model::Position written_cursor_ = 0;
   int failures_in_a_row_ = 0;

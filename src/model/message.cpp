@@ -37,6 +37,8 @@ void append_padded(std::string& out, std::uint64_t value) {
 
 /// Names, punctuation, numbers and times of an event, all of them at their longest.
 constexpr std::size_t kEventFrame = 540;
+/// `,"traceparent":"…"`.
+constexpr std::size_t kTraceparentMember = 72;
 
 std::size_t size_in_json(std::string_view text) {
   std::size_t size = text.size();
@@ -97,6 +99,7 @@ void append_event(std::string& out, const Message& message, std::optional<EpochM
     number(out, "processorTimestamp", static_cast<std::uint64_t>(*processor_timestamp));
   member(out, "targetChannel", message.channel);
   if (!message.correlation_id.empty()) member(out, "correlationId", message.correlation_id);
+  if (message.trace) member(out, "traceparent", base::format_traceparent(*message.trace));
   out += '}';
 }
 
@@ -104,7 +107,7 @@ std::size_t event_size_at_most(const Message& message) {
   return kEventFrame + message.payload.size() + 2 * size_in_json(message.target.id) +
          size_in_json(message.group_id) + size_in_json(message.event_type) +
          size_in_json(message.sender.str()) + size_in_json(message.channel) +
-         size_in_json(message.correlation_id);
+         size_in_json(message.correlation_id) + (message.trace ? kTraceparentMember : 0);
 }
 
 }  // namespace carillon::model

@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "base/ids.hpp"
+#include "base/trace_context.hpp"
 #include "model/identity.hpp"
 #include "model/target.hpp"
 
@@ -52,6 +53,7 @@ struct MessageBody {
   bool exclude_sender = false;
   std::string correlation_id;
   Attributes attributes;
+  std::optional<base::TraceContext> trace;  ///< of its publishing, when the publisher's or ours is known
 };
 
 /// Of a message that came out of a dead letter queue: only this queue takes it, and only these users'
@@ -72,6 +74,9 @@ struct Message : MessageBody {
 
   using Redrive = MessageRedrive;
   std::optional<Redrive> redrive;
+
+  /// When the service took it in, for measuring; not kept: unknown (the epoch) after a restart.
+  base::Monotonic accepted_at{};
 };
 using MessagePtr = std::shared_ptr<const Message>;
 

@@ -27,6 +27,16 @@ std::string_view HttpRequest::header(std::string_view name) const {
   return {};
 }
 
+std::optional<base::TraceContext> HttpRequest::incoming_trace() const {
+  const std::string* found = nullptr;
+  for (const auto& [each, value] : headers) {
+    if (each != "traceparent") continue;
+    if (found) return std::nullopt;
+    found = &value;
+  }
+  return found ? base::parse_traceparent(*found) : std::nullopt;
+}
+
 std::optional<std::string> HttpRequest::query_value(std::string_view name) const {
   std::optional<std::string> found;
   for_each_parameter(query, [&](std::string& each, std::string& value) {

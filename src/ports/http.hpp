@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/trace_context.hpp"
 #include "model/errors.hpp"
 #include "model/identity.hpp"
 
@@ -20,12 +21,15 @@ struct HttpRequest {
   std::string query;  ///< raw, without `?`
   std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
   std::string body;
-  std::string source_address;           ///< the client's, forwarded headers of trusted proxies applied
-  std::vector<std::string> parameters;  ///< decoded values of the `{…}` segments of the route's path
-  model::IdentityPtr identity;          ///< set unless the route is open
+  std::string source_address;               ///< the client's, forwarded headers of trusted proxies applied
+  std::vector<std::string> parameters;      ///< decoded values of the `{…}` segments of the route's path
+  model::IdentityPtr identity;              ///< set unless the route is open
+  std::optional<base::TraceContext> trace;  ///< of this request: the gateway answers it as `traceparent`
 
   /// The header's value, or empty. `name` in lower case.
   std::string_view header(std::string_view name) const;
+  /// What came in as `traceparent`, when there is one such header and it is one.
+  std::optional<base::TraceContext> incoming_trace() const;
   /// The first value of a decoded query parameter, nothing when absent or badly encoded.
   std::optional<std::string> query_value(std::string_view name) const;
   /// Every value of a query parameter, in order.

@@ -14,7 +14,8 @@ struct Publication : model::MessageBody {
   model::ConnectionId connection;  ///< over a socket (P2P): the sender's; empty over HTTP (A2P)
   bool generate_sequence = true;   ///< counts for fifo messages to a chat only
   std::optional<model::SequenceNumber> custom_sequence;
-  std::string deduplication_id;  ///< the sender's own; empty: by content for fifo, none for standard
+  base::Monotonic accepted_at{};  ///< when it came in; the bus sets it when it is not set
+  std::string deduplication_id;   ///< the sender's own; empty: by content for fifo, none for standard
 };
 
 struct Receipt {

@@ -107,7 +107,7 @@ Processor::Processor(std::size_t queues, ports::LoopIndex loops, std::size_t max
 }
 
 Dispatch Processor::dispatch(std::span<const QueuedItem> items, const TargetHolders& holders,
-                             base::EpochMs now) {
+                             base::EpochMs now, base::Monotonic handed_over) {
   Dispatch dispatch;
   dispatch.runs.resize(loops_);
   Turn turn(holders, max_run_bytes_);
@@ -120,13 +120,13 @@ Dispatch Processor::dispatch(std::span<const QueuedItem> items, const TargetHold
     }
     event_.clear();
     model::append_event(event_, *item.message, now);
-    turn.add(*item.message, event_, open(item, loops));
+    turn.add(*item.message, event_, open(item, loops, handed_over));
   }
   turn.hand_over(dispatch.runs);
   return dispatch;
 }
 
-ports::DeliveryId Processor::open(const QueuedItem& item, LoopMask loops) {
+ports::DeliveryId Processor::open(const QueuedItem& item, LoopMask loops, base::Monotonic handed_over) {
   if (item.queue == bus::kNoQueue) return 0;
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(slots_.size()));
@@ -137,6 +137,7 @@ ports::DeliveryId Processor::open(const QueuedItem& item, LoopMask loops) {
   Slot& slot = slots_[index];
   slot.message = item.message;
   slot.pending = loops;
+  slot.handed_over = handed_over;
   slot.queue = item.queue;
   slot.state = State::in_flight;
   ++slot.generation;
@@ -196,6 +197,7 @@ SettledDelivery Processor::settle(ports::DeliveryId delivery, Slot& slot) {
                           .message = slot.message,
                           .delivered = std::exchange(slot.delivered, 0),
                           .gone = std::exchange(slot.gone, 0),
+                          .handed_over = slot.handed_over,
                           .users = std::move(slot.users)};
   --in_flight_[slot.queue];
   --total_in_flight_;

@@ -47,7 +47,8 @@ struct SettledDelivery {
   DeliveryResult result = DeliveryResult::undelivered;
   std::uint32_t delivered = 0;
   std::uint32_t gone = 0;
-  ports::UserListPtr users;  ///< the first of those who got it
+  base::Monotonic handed_over{};  ///< to the loops; the epoch when there was no recipient
+  ports::UserListPtr users;       ///< the first of those who got it
   std::vector<ports::FailedRecipient> failed;
 
   /// To be moved to the dead letter queue; unsettled until dead_lettered() is called.
@@ -80,8 +81,10 @@ class Processor {
 
   /// Takes the messages of one turn in their order (per queue by rising position). Each is encoded once.
   /// Messages for one target share a run, with the same `exclude_sender` and redrive users; a connection
-  /// gets those of a target, and those of a fifo group, in the order given. `now` becomes processorTimestamp.
-  Dispatch dispatch(std::span<const QueuedItem> items, const TargetHolders& holders, base::EpochMs now);
+  /// gets those of a target, and those of a fifo group, in the order given. `now` becomes processorTimestamp,
+  /// `handed_over` that of the deliveries.
+  Dispatch dispatch(std::span<const QueuedItem> items, const TargetHolders& holders, base::EpochMs now,
+                    base::Monotonic handed_over = {});
 
   /// Takes a loop's outcomes and appends the deliveries that are over. A second `first` of a loop and
   /// outcomes of deliveries that are over, or were never made, are ignored.
@@ -112,6 +115,7 @@ class Processor {
     LoopMask pending = 0;  ///< loops that have not answered yet
     std::unique_ptr<std::vector<ports::FailedRecipient>> failed;
     ports::UserListPtr users;
+    base::Monotonic handed_over;
     std::uint32_t generation = 0;
     std::uint32_t delivered = 0;
     std::uint32_t gone = 0;
@@ -121,7 +125,7 @@ class Processor {
   };
   class Turn;
 
-  ports::DeliveryId open(const QueuedItem& item, LoopMask loops);
+  ports::DeliveryId open(const QueuedItem& item, LoopMask loops, base::Monotonic handed_over);
   Slot* find(ports::DeliveryId delivery);
   void apply(Slot& slot, ports::LoopIndex loop, ports::DeliveryOutcome& outcome);
   SettledDelivery settle(ports::DeliveryId delivery, Slot& slot);

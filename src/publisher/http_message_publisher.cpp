@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/bytes.hpp"
+#include "publisher/intake.hpp"
 
 namespace carillon::publisher {
 namespace {
@@ -30,8 +31,10 @@ Result<std::string> idempotency_key(const HttpRequest& request) {
 /// The answers of a batch, gathered from whatever thread decides each message; the last one responds.
 class BatchAnswer {
  public:
-  BatchAnswer(std::size_t size, HttpResponder respond)
-      : outcomes_(size), outstanding_(size), respond_(std::move(respond)) {}
+  BatchAnswer(std::size_t size, HttpResponder respond, ports::OpenSpan span)
+      : outcomes_(size), outstanding_(size), respond_(std::move(respond)), span_(std::move(span)) {
+    if (span_) span_.attribute("messages", std::to_string(size));
+  }
 
   void set_id(std::size_t index, std::string id_json) { outcomes_[index].id_json = std::move(id_json); }
 
@@ -61,6 +64,7 @@ class BatchAnswer {
 
   void settle() {
     if (outstanding_.fetch_sub(1) != 1) return;
+    span_.end(false);
     std::string lists[2];
     for (const Outcome& each : outcomes_) {
       std::string& list = lists[each.accepted ? 0 : 1];
@@ -75,6 +79,7 @@ class BatchAnswer {
   std::vector<Outcome> outcomes_;
   std::atomic<std::size_t> outstanding_;
   HttpResponder respond_;
+  ports::OpenSpan span_;  ///< of the whole
 };
 
 /// The batch's own name for an element as JSON text, empty without one.
@@ -103,15 +108,22 @@ std::vector<ports::Route> HttpMessagePublisher::routes() {
 }
 
 void HttpMessagePublisher::publish(HttpRequest request, HttpResponder respond) {
+  Intake intake(tracer_, request.trace, tracer_ ? request.incoming_trace() : std::nullopt);
+  const auto refuse = [&](const Error& error) {
+    intake.refused();
+    respond(HttpResponse::error(error));
+  };
   auto key = idempotency_key(request);
-  if (!key) return respond(HttpResponse::error(key.error()));
+  if (!key) return refuse(key.error());
   const auto document = model::JsonDocument::parse(request.body);
-  if (!document) return respond(HttpResponse::error(document.error()));
+  if (!document) return refuse(document.error());
   auto publication = make_publication(*document, {request.identity, {}, std::move(*key)}, channels_);
-  if (!publication) return respond(HttpResponse::error(publication.error()));
+  if (!publication) return refuse(publication.error());
+  intake.mark(*publication);
   Echo echo(*publication);
-  bus_.publish(std::move(*publication), [respond = std::move(respond),
-                                         echo = std::move(echo)](Result<ports::Receipt> receipt) mutable {
+  bus_.publish(std::move(*publication), [respond = std::move(respond), echo = std::move(echo),
+                                         intake = std::move(intake)](Result<ports::Receipt> receipt) mutable {
+    intake.answered(receipt);
     if (!receipt) return respond(HttpResponse::error(answer_to(receipt.error(), errors::kPublishFailed)));
     std::string answer = "{\"message\":\"Message published successfully!\",";
     answer += receipt_members(echo, *receipt);
@@ -120,18 +132,24 @@ void HttpMessagePublisher::publish(HttpRequest request, HttpResponder respond) {
 }
 
 void HttpMessagePublisher::publish_batch(HttpRequest request, HttpResponder respond) {
+  const base::Monotonic since = base::monotonic_now();
+  auto span = ports::OpenSpan::as(tracer_, "publish", request.trace,
+                                  tracer_ ? request.incoming_trace() : std::nullopt);
+  const auto refuse = [&](const Error& error) {
+    span.end(true);
+    respond(HttpResponse::error(error));
+  };
   const auto key = idempotency_key(request);
-  if (!key) return respond(HttpResponse::error(key.error()));
+  if (!key) return refuse(key.error());
   const auto document = model::JsonDocument::parse(request.body);
-  if (!document) return respond(HttpResponse::error(document.error()));
+  if (!document) return refuse(document.error());
   const auto* messages = document->object().if_contains("messages");
   if (!messages || !messages->is_array() || messages->get_array().empty() ||
       messages->get_array().size() > kMaxBatch)
-    return respond(HttpResponse::error(
-        Error(errors::kInvalidParameter, "messages must be a list of 1 to 100 messages")));
+    return refuse(Error(errors::kInvalidParameter, "messages must be a list of 1 to 100 messages"));
 
   const auto elements = model::raw_elements(document->raw("messages"));
-  auto answer = std::make_shared<BatchAnswer>(elements.size(), std::move(respond));
+  auto answer = std::make_shared<BatchAnswer>(elements.size(), std::move(respond), std::move(span));
   for (std::size_t i = 0; i < elements.size(); ++i) {
     const auto element = model::JsonDocument::parse(elements[i]);
     if (!element) {
@@ -145,17 +163,21 @@ void HttpMessagePublisher::publish_batch(HttpRequest request, HttpResponder resp
     }
     answer->set_id(i, std::move(*id));
     const Origin origin{request.identity, {}, key->empty() ? std::string() : *key + "/" + std::to_string(i)};
+    Intake intake(tracer_, request.trace.transform(base::child_of), request.trace, since);
     auto publication = make_publication(*element, origin, channels_);
     if (!publication) {
+      intake.refused();
       answer->refuse(i, publication.error());
       continue;
     }
+    intake.mark(*publication);
     Echo echo(*publication);
-    bus_.publish(std::move(*publication),
-                 [answer, i, echo = std::move(echo)](Result<ports::Receipt> receipt) {
-                   receipt ? answer->accept(i, echo, *receipt)
-                           : answer->refuse(i, answer_to(receipt.error(), errors::kPublishFailed));
-                 });
+    bus_.publish(std::move(*publication), [answer, i, echo = std::move(echo), intake = std::move(intake)](
+                                              Result<ports::Receipt> receipt) mutable {
+      intake.answered(receipt);
+      receipt ? answer->accept(i, echo, *receipt)
+              : answer->refuse(i, answer_to(receipt.error(), errors::kPublishFailed));
+    });
   }
 }
 

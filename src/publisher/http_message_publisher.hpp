@@ -4,14 +4,17 @@
 
 #include "ports/http.hpp"
 #include "ports/message_bus.hpp"
+#include "ports/tracer.hpp"
 #include "publisher/publication.hpp"
 
 namespace carillon::publisher {
 
-/// A2P: `POST /publish` and `POST /publish/batch` (CONTRACT §7).
+/// A2P: `POST /publish` and `POST /publish/batch` (CONTRACT §7). A message belongs to the trace of its
+/// request; those of a batch each have a span below the batch's.
 class HttpMessagePublisher {
  public:
-  HttpMessagePublisher(ports::MessageBus& bus, const Channels& channels) : bus_(bus), channels_(channels) {}
+  HttpMessagePublisher(ports::MessageBus& bus, const Channels& channels, ports::Tracer* tracer = nullptr)
+      : bus_(bus), channels_(channels), tracer_(tracer) {}
 
   /// Its routes; the publisher must outlive them.
   std::vector<ports::Route> routes();
@@ -22,6 +25,7 @@ class HttpMessagePublisher {
 
   ports::MessageBus& bus_;
   const Channels& channels_;
+  ports::Tracer* tracer_;
 };
 
 }  // namespace carillon::publisher

@@ -13,6 +13,7 @@
 #include "authorizer/upgrade_authorizer.hpp"
 #include "base/event_loop.hpp"
 #include "base/log.hpp"
+#include "base/version.hpp"
 #include "chat_permission/chat_permission_handler.hpp"
 #include "connection_handler/connection_handler.hpp"
 #include "embedded/local_node.hpp"
@@ -20,11 +21,15 @@
 #include "management/connection_routes.hpp"
 #include "management/queue_routes.hpp"
 #include "message_retrieval/message_routes.hpp"
+#include "observability/trace_exporter.hpp"
 #include "outbound/curl_http_client.hpp"
 #include "publisher/http_message_publisher.hpp"
 #include "publisher/websocket_message_publisher.hpp"
 #include "server/dev_authenticator.hpp"
 #include "server/health_routes.hpp"
+#include "server/internal_port.hpp"
+#include "server/observation.hpp"
+#include "server/routes.hpp"
 
 namespace carillon::server {
 namespace {
@@ -39,6 +44,7 @@ Settings shared_values(Settings settings) {
   settings.bus.max_connections_per_user = settings.gateway.max_connections_per_user;
   settings.gateway.max_attempts = settings.bus.max_attempts;
   settings.gateway.retry_base = settings.bus.retry_base;
+  settings.bus.high_latency_ms = settings.high_latency_ms;
   return settings;
 }
 
@@ -50,9 +56,19 @@ std::optional<authorizer::Settings> dev_settings_of(const Settings& settings) {
   return authorizer::dev_settings(std::move(*key));
 }
 
+/// Null without an endpoint.
+std::unique_ptr<observability::TraceExporter> exporter_of(const Settings& settings, ports::HttpClient& http) {
+  if (settings.tracing_endpoint.empty()) return nullptr;
+  return std::make_unique<observability::TraceExporter>(
+      observability::TraceSettings{.endpoint = settings.tracing_endpoint,
+                                   .sample_ratio = settings.tracing_sample_ratio,
+                                   .version = base::kVersion},
+      http);
+}
+
 std::unique_ptr<embedded::LocalNode> open_node(const Settings& settings, gateway::Gateway& gateway,
-                                               ports::HttpClient& http) {
-  embedded::NodeSettings node{settings.bus, settings.data_dir, 0};
+                                               ports::HttpClient& http, ports::Tracer* tracer) {
+  embedded::NodeSettings node{.bus = settings.bus, .directory = settings.data_dir, .tracer = tracer};
   embedded::StoreOptions options;
   options.retention.standard = settings.bus.history_retention;
   for (const auto& [prefix, retention] : settings.bus.history_overrides)
@@ -69,10 +85,6 @@ publisher::Channels channels_of(const bus::Settings& settings) {
   return channels;
 }
 
-void append(std::vector<ports::Route>& routes, std::vector<ports::Route> more) {
-  for (ports::Route& each : more) routes.push_back(std::move(each));
-}
-
 }  // namespace
 
 struct Server::Parts {
@@ -80,6 +92,8 @@ struct Server::Parts {
 
   std::vector<std::string> not_ready() const;
   std::vector<ports::Route> routes();
+  std::vector<ports::Route> internal_routes();
+  std::vector<const ports::MetricSource*> sources() const;
   void tick();
 
   Settings settings;
@@ -87,6 +101,8 @@ struct Server::Parts {
   boost::asio::steady_timer timer{loop.io()};
   outbound::CurlHttpClient key_client{{.plain_http = outbound::PlainHttp::loopback_only}};
   outbound::CurlHttpClient webhook_client;
+  outbound::CurlHttpClient trace_client;
+  std::unique_ptr<observability::TraceExporter> tracer;
 
   std::optional<authorizer::Settings> dev_settings;
   std::unique_ptr<TokenAuthenticator> dev_authenticator;
@@ -103,18 +119,21 @@ struct Server::Parts {
   publisher::HttpMessagePublisher http_publisher;
   chat_permission::ChatPermissionHandler permission_handler;
   std::unique_ptr<connection_handler::ConnectionHandler> connection_handler;
+  std::unique_ptr<Observation> observation;
+  std::unique_ptr<InternalPort> internal_port;
   bool stopped = false;
 };
 
 Server::Parts::Parts(Settings given)
     : settings(shared_values(std::move(given))),
+      tracer(exporter_of(settings, trace_client)),
       dev_settings(dev_settings_of(settings)),
       tickets(settings.auth.leeway),
       gateway(settings.gateway),
-      node(open_node(settings, gateway, webhook_client)),
+      node(open_node(settings, gateway, webhook_client, tracer.get())),
       channels(channels_of(settings.bus)),
-      websocket_publisher(node->message_bus(), channels),
-      http_publisher(node->message_bus(), channels),
+      websocket_publisher(node->message_bus(), channels, tracer.get()),
+      http_publisher(node->message_bus(), channels, tracer.get()),
       permission_handler(node->permissions()) {
   if (dev_settings) dev_authenticator = std::make_unique<TokenAuthenticator>(*dev_settings, nullptr);
   if (settings.has_auth())
@@ -125,11 +144,12 @@ Server::Parts::Parts(Settings given)
                   : dev_authenticator  ? dev_authenticator.get()
                                        : configured_authenticator.get();
   if (!authenticator) throw std::runtime_error("nobody's tokens are trusted: set [auth], or use --dev");
-  upgrade_authorizer = std::make_unique<authorizer::UpgradeAuthorizer>(*authenticator, tickets);
+  upgrade_authorizer = std::make_unique<authorizer::UpgradeAuthorizer>(
+      *authenticator, tickets, &authorizer::system_time, tracer.get());
   connection_handler =
       std::make_unique<connection_handler::ConnectionHandler>(connection_handler::Dependencies{
           .directory = node->directory(),
-          .authenticator = *authenticator,
+          .authenticator = upgrade_authorizer->for_refresh(),
           .authorize_upgrade =
               [this](const ports::UpgradeRequest& request, ports::Completion<model::IdentityPtr> done) {
                 upgrade_authorizer->authorize(request, std::move(done));
@@ -143,7 +163,15 @@ Server::Parts::Parts(Settings given)
           .store_epoch = node->store_epoch()});
   if (configured_authenticator) configured_authenticator->start();
   if (dev_authenticator) dev_authenticator->start();
-  gateway.start({*authenticator, *connection_handler, routes(), authorizer::bearer_of_request});
+  observation = std::make_unique<Observation>(settings, Observation::Watched{.series = node->series(),
+                                                                             .history = node->history(),
+                                                                             .times = node->message_times(),
+                                                                             .webhook_client = webhook_client,
+                                                                             .sources = sources()});
+  observation->start();
+  if (!settings.internal_listen.empty())
+    internal_port = std::make_unique<InternalPort>(settings, internal_routes());
+  gateway.start({*authenticator, *connection_handler, routes(), authorizer::bearer_of_request, tracer.get()});
   loop.start();
   loop.post([this] { tick(); });
 }
@@ -156,12 +184,25 @@ std::vector<std::string> Server::Parts::not_ready() const {
 
 std::vector<ports::Route> Server::Parts::routes() {
   std::vector<ports::Route> all = health_routes([this] { return not_ready(); });
-  append(all, http_publisher.routes());
-  append(all, permission_handler.routes());
-  append(all, message_retrieval::message_routes(node->history()));
-  append(all, management::queue_routes(node->queues()));
-  append(all, management::connection_routes(node->directory()));
+  append_routes(all, http_publisher.routes());
+  append_routes(all, permission_handler.routes());
+  append_routes(all, message_retrieval::message_routes(node->history()));
+  append_routes(all, management::queue_routes(node->queues()));
+  append_routes(all, management::connection_routes(node->directory()));
+  append_routes(all, observation->routes());
   all.push_back(authorizer::ticket_route(tickets));
+  return all;
+}
+
+std::vector<ports::Route> Server::Parts::internal_routes() {
+  std::vector<ports::Route> all = health_routes([this] { return not_ready(); });
+  all.push_back(observation->open_route());
+  return all;
+}
+
+std::vector<const ports::MetricSource*> Server::Parts::sources() const {
+  std::vector<const ports::MetricSource*> all{&gateway, &node->figures(), upgrade_authorizer.get()};
+  if (tracer) all.push_back(tracer.get());
   return all;
 }
 
@@ -215,11 +256,15 @@ void Server::drain(std::function<void()> done) {
 void Server::stop() {
   if (std::exchange(parts_->stopped, true)) return;
   parts_->gateway.stop();
+  if (parts_->internal_port) parts_->internal_port->stop();
   if (parts_->configured_authenticator) parts_->configured_authenticator->stop();
   parts_->loop.stop();
   parts_->key_client.stop();
   parts_->webhook_client.stop();
+  parts_->observation->stop();
   parts_->node->stop();
+  if (parts_->tracer) parts_->tracer->stop();
+  parts_->trace_client.stop();
 }
 
 }  // namespace carillon::server

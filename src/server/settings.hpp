@@ -42,6 +42,7 @@ struct AlarmSettings {
   std::chrono::milliseconds period{std::chrono::minutes(1)};
   std::int64_t evaluation_periods = 3;
   std::string webhook_url;
+  std::string secret;  ///< of the webhook; empty: that of `[events]`
 };
 
 struct Settings {

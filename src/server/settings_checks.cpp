@@ -14,6 +14,17 @@ using Mistake = SettingsLoader::Mistake;
 constexpr std::size_t kLeastSecretBytes = 32;
 constexpr std::size_t kFrameMargin = 1024;
 
+/// Whether one of the two addresses would take connections that are meant for the other.
+bool overlap(const ListenAddress& a, const ListenAddress& b) {
+  const auto any = [](const std::string& host) { return host == "0.0.0.0" || host == "::"; };
+  return a.port != 0 && a.port == b.port && (a.host == b.host || any(a.host) || any(b.host));
+}
+// Of the series that alarms are evaluated on (CONTRACT §13).
+constexpr std::chrono::seconds kFineSlot{10};
+constexpr std::chrono::hours kFineKept{24};
+constexpr std::chrono::minutes kCoarseSlot{5};
+constexpr std::chrono::hours kCoarseKept{30 * 24};
+
 }  // namespace
 
 std::string SettingsLoader::refuse(std::string_view key_name, std::string_view what,
@@ -29,7 +40,7 @@ Mistake SettingsLoader::check() {
   for (const auto step :
        {&SettingsLoader::check_required, &SettingsLoader::check_redactions, &SettingsLoader::check_auth,
         &SettingsLoader::check_keys_of_auth, &SettingsLoader::check_limits, &SettingsLoader::check_channels,
-        &SettingsLoader::check_others})
+        &SettingsLoader::check_alarms, &SettingsLoader::check_others})
     if (auto mistake = (this->*step)()) return mistake;
   return std::nullopt;
 }
@@ -120,12 +131,36 @@ Mistake SettingsLoader::check_channels() const {
   return std::nullopt;
 }
 
+Mistake SettingsLoader::check_alarms() const {
+  using std::chrono::seconds;
+  for (std::size_t i = 0; i < settings_.alarms.size(); ++i) {
+    const AlarmSettings& alarm = settings_.alarms[i];
+    if (alarm.period % kFineSlot != seconds(0))
+      return refuse("alarms.NAME.period", "must be a multiple of \"10s\"", i);
+    const auto all = alarm.period * alarm.evaluation_periods;
+    if (all > kCoarseKept)
+      return refuse("alarms.NAME.evaluation_periods",
+                    "must be at most 30 days together: metrics are kept so long", i);
+    if (all >= kFineKept && alarm.period % kCoarseSlot != seconds(0))
+      return refuse("alarms.NAME.period",
+                    "must be a multiple of \"5m\" when all periods together are a day or more", i);
+    if (!alarm.webhook_url.empty() && alarm.secret.empty() && settings_.events.secret.empty())
+      return refuse("alarms.NAME.secret", "must be set, or events.secret: webhooks are signed with it", i);
+  }
+  return std::nullopt;
+}
+
 Mistake SettingsLoader::check_others() const {
   const EventSettings& events = settings_.events;
   if (events.connect_may_reject && events.connect_url.empty())
     return refuse("events.connect_may_reject", "must be false without events.connect_url");
   if (events.secret.empty() && (!events.connect_url.empty() || !events.disconnect_url.empty()))
     return refuse("events.secret", "must be set: events are signed with it");
+  const auto internal = parse_listen(settings_.internal_listen);
+  const auto main = parse_listen(settings_.gateway.listen);
+  if (internal && main && overlap(*internal, *main))
+    return refuse("internal.listen",
+                  "must be another address than gateway.listen = " + toml_string(settings_.gateway.listen));
   const bool store = !settings_.store_url.empty();
   if (store != !settings_.bus_url.empty())
     return store ? refuse("store.url", "must not be set without bus.url")

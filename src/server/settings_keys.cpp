@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "base/clock.hpp"
+#include "metric_collector/metric_catalogue.hpp"
 #include "server/settings_rules.hpp"
 
 namespace carillon::server {
@@ -84,6 +85,13 @@ constexpr std::array<std::string_view, 1> kChannelTypes{"webhook"};
 constexpr std::array<std::string_view, 5> kLevels{"debug", "info", "warn", "error", "off"};
 constexpr std::array<std::string_view, 9> kStatistics{"count", "sum", "min", "max", "avg",
                                                       "p50",   "p90", "p95", "p99"};
+const std::vector<std::string_view> kMetrics = [] {
+  std::vector<std::string_view> names;
+  for (const metric_collector::Metric& each : metric_collector::catalogue()) names.push_back(each.name);
+  return names;
+}();
+constexpr std::string_view kWebhookSecret =
+    "a string of 1 to 4096 bytes without control characters; after \"whsec_\" it is base64";
 constexpr std::string_view kScopeList = "a list of scopes such as \"carillon/admin\"";
 constexpr std::string_view kNetworkList = "a list of addresses or blocks such as \"10.0.0.0/8\"";
 constexpr std::string_view kOriginList =
@@ -205,7 +213,7 @@ const std::array kKeys = std::to_array<SettingKey>({
     {.name = "channels.NAME.url", .kind = url, CARILLON_FIELD(bus.channels[index].url),
      .description = "Where they are posted", .required = true},
     {.name = "channels.NAME.secret", CARILLON_FIELD(bus.channels[index].secret),
-     .description = "Key of the signature (Standard Webhooks)", .secret = true, .required = true},
+     .description = "Key of the signature (Standard Webhooks)", .valid = valid_webhook_secret, .allowed = kWebhookSecret, .secret = true, .required = true},
     {.name = "channels.NAME.filter", .kind = filter, CARILLON_FIELD(bus.channels[index].filter),
      .description = "Filter policy. Not set: `targetChannel` is the channel's name", .may_be_empty = true},
     {.name = "channels.NAME.publishers", .kind = choice, CARILLON_FIELD(bus.channels[index].backend_only),
@@ -218,7 +226,7 @@ const std::array kKeys = std::to_array<SettingKey>({
     {.name = "events.connect_may_reject", .kind = boolean, CARILLON_FIELD(events.connect_may_reject),
      .description = "Whether the answer of `connect_url` decides on the connect", .held = true},
     {.name = "events.secret", CARILLON_FIELD(events.secret),
-     .description = "Key of the signature. Required with a URL", .may_be_empty = true, .secret = true, .held = true},
+     .description = "Key of the signature, also of alarms without a secret of their own. Required with a URL", .valid = valid_webhook_secret, .allowed = kWebhookSecret, .may_be_empty = true, .secret = true},
 
     {.name = "history.retention", .kind = duration, CARILLON_FIELD(bus.history_retention),
      .description = "How long messages are kept", .min = kSecond, .max = 3650 * kDay},
@@ -226,30 +234,33 @@ const std::array kKeys = std::to_array<SettingKey>({
      .description = "Other times for chats whose id begins with a prefix: `\"support-\" = \"7d\"`", .min = kSecond, .max = 3650 * kDay},
 
     {.name = "metrics.high_latency_ms", .kind = integer, CARILLON_FIELD(high_latency_ms),
-     .description = "Latency over which a message counts as slow", .min = 1, .max = 3600000, .held = true},
+     .description = "Latency over which a message counts as slow", .min = 1, .max = 3600000},
 
-    {.name = "alarms.NAME.metric", CARILLON_FIELD(alarms[index].metric), .description = "The metric that is watched",
-     .valid = valid_metric, .allowed = "the name of a metric such as \"ClientEndToEndLatency\"", .required = true, .held = true},
+    {.name = "alarms.NAME.metric", .kind = choice, CARILLON_FIELD(alarms[index].metric), .description = "The metric that is watched",
+     .choices = kMetrics, .required = true},
     {.name = "alarms.NAME.statistic", .kind = choice, CARILLON_FIELD(alarms[index].statistic),
-     .description = "What of it", .choices = kStatistics, .held = true},
+     .description = "What of it", .choices = kStatistics},
     {.name = "alarms.NAME.threshold", .kind = number, CARILLON_FIELD(alarms[index].threshold),
-     .description = "Over which the alarm goes off", .min = 0, .max = 1e15, .required = true, .held = true},
+     .description = "Over which the alarm goes off", .min = 0, .max = 1e15, .required = true},
     {.name = "alarms.NAME.period", .kind = duration, CARILLON_FIELD(alarms[index].period),
-     .description = "Over which the statistic is taken", .min = kSecond, .max = kDay, .held = true},
+     .description = "Over which the statistic is taken: a multiple of 10 s", .min = 10 * kSecond, .max = kDay},
     {.name = "alarms.NAME.evaluation_periods", .kind = integer, CARILLON_FIELD(alarms[index].evaluation_periods),
-     .description = "How many periods in a row must be over the threshold", .min = 1, .max = 100, .held = true},
+     .description = "How many periods in a row must be over the threshold; 30 days in all at most", .min = 1, .max = 100},
     {.name = "alarms.NAME.webhook_url", .kind = url, CARILLON_FIELD(alarms[index].webhook_url),
-     .description = "Gets a signed POST when the state changes", .may_be_empty = true, .held = true},
+     .description = "Gets a signed POST when the state changes", .may_be_empty = true},
+    {.name = "alarms.NAME.secret", CARILLON_FIELD(alarms[index].secret),
+     .description = "Key of the signature (Standard Webhooks). Not set: `[events] secret`",
+     .valid = valid_webhook_secret, .allowed = kWebhookSecret, .may_be_empty = true, .secret = true},
 
     {.name = "tracing.endpoint", .kind = url, CARILLON_FIELD(tracing_endpoint),
-     .description = "Where spans are sent (OTLP over HTTP)", .may_be_empty = true, .held = true},
+     .description = "Where spans are sent (OTLP over HTTP, JSON). Without a path: to `/v1/traces` there. Not set: no tracing", .may_be_empty = true},
     {.name = "tracing.sample_ratio", .kind = number, CARILLON_FIELD(tracing_sample_ratio),
-     .description = "The part of all traces that is sent", .min = 0, .max = 1, .held = true},
+     .description = "The part of the traces that begin here that is sent; those that come in say it themselves", .min = 0, .max = 1},
 
     {.name = "log.level", .kind = choice, CARILLON_FIELD(log_level), .description = "What is logged, on stderr", .choices = kLevels},
 
     {.name = "internal.listen", .kind = listen, CARILLON_FIELD(internal_listen),
-     .description = "Address and port for metrics without a token", .may_be_empty = true, .held = true},
+     .description = "Address and port for metrics without a token", .may_be_empty = true},
 
     {.name = "store.data_dir", CARILLON_FIELD(data_dir), .description = "Directory of the embedded store; one server at a time"},
     {.name = "store.url", CARILLON_FIELD(store_url),

@@ -42,6 +42,7 @@ class SettingsLoader {
   Mistake check_keys_of_auth() const;
   Mistake check_limits() const;
   Mistake check_channels() const;
+  Mistake check_alarms() const;
   Mistake check_required() const;
   Mistake check_redactions() const;
   Mistake check_others() const;

@@ -13,6 +13,7 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "model/json.hpp"
+#include "outbound/standard_webhooks.hpp"
 
 namespace carillon::server {
 namespace {
@@ -178,8 +179,8 @@ bool valid_access_key_id(std::string_view text) {
   return consists_of(text, 128, "_");
 }
 
-bool valid_metric(std::string_view text) {
-  return is_letter(text[0]) && consists_of(text, 128, "_.-");
+bool valid_webhook_secret(std::string_view text) {
+  return outbound::webhook_key(text).has_value();
 }
 
 bool is_loopback(std::string_view host) {

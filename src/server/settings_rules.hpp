@@ -22,7 +22,8 @@ bool valid_stage(std::string_view text);
 bool valid_algorithm(std::string_view text);
 bool valid_scope(std::string_view text);
 bool valid_access_key_id(std::string_view text);
-bool valid_metric(std::string_view text);
+/// What outbound::webhook_key() can make a key of.
+bool valid_webhook_secret(std::string_view text);
 
 /// What `key` takes, to stand after "must be".
 std::string allowed_text(const SettingKey& key);

@@ -8,6 +8,7 @@
 #include "ports/message_bus.hpp"
 #include "ports/message_history.hpp"
 #include "ports/permission_table.hpp"
+#include "ports/series_table.hpp"
 
 namespace carillon::contract {
 
@@ -18,6 +19,7 @@ class Backend {
   virtual ports::MessageBus& bus() = 0;
   virtual ports::PermissionTable& permissions() = 0;
   virtual ports::MessageHistory& history() = 0;
+  virtual ports::SeriesTable& series() = 0;
   /// Ends it and starts it again over the same data. References to ports are invalid afterwards.
   virtual void restart() = 0;
   /// From now on everything published before `time` is past its retention, and nothing else.

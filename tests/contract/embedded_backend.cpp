@@ -56,6 +56,7 @@ class EmbeddedBackend final : public Backend {
   ports::MessageBus& bus() override { return node_->message_bus(); }
   ports::PermissionTable& permissions() override { return node_->permissions(); }
   ports::MessageHistory& history() override { return node_->history(); }
+  ports::SeriesTable& series() override { return node_->series(); }
   void restart() override {
     close();
     open();

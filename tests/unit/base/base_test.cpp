@@ -145,5 +145,28 @@ TEST(LogSampler, counts_what_it_holds_back) {
   EXPECT_EQ(sampler.take_suppressed(), 0u);
 }
 
+RC_GTEST_PROP(LogSampler, lets_no_more_through_in_a_second_and_loses_no_count, ()) {
+  const auto most = *rc::gen::inRange<std::uint32_t>(1, 12);
+  LogSampler sampler(most);
+  Monotonic now = monotonic_now();
+  std::vector<Monotonic> through;
+  std::uint64_t held_back = 0, reported = 0;
+  for (int i = 0; i < 300; ++i) {
+    now += milliseconds(*rc::gen::inRange(0, 90));
+    sampler.allow(now) ? through.push_back(now) : void(++held_back);
+    if (i % 50 == 0) reported += sampler.take_suppressed();
+  }
+  RC_ASSERT(through.size() + held_back == 300u);
+  RC_ASSERT(sampler.suppressed() == held_back);
+  RC_ASSERT(reported + sampler.take_suppressed() == held_back);
+  // A second begins with the first line let through after the one before has ended.
+  for (std::size_t first = 0; first < through.size();) {
+    std::size_t end = first;
+    while (end < through.size() && through[end] - through[first] < std::chrono::seconds(1)) ++end;
+    RC_ASSERT(end - first <= most);
+    first = end;
+  }
+}
+
 }  // namespace
 }  // namespace carillon::base

@@ -18,6 +18,15 @@ TEST(RateLimiter, BurstThenTheRate) {
   EXPECT_EQ(limiter.take("a", kStart + milliseconds(10)), 10);
 }
 
+TEST(RateLimiter, SeveralTokensAreTakenTogetherOrNotAtAll) {
+  RateLimiter limiter(100, 10, 10);
+  EXPECT_EQ(limiter.take("a", kStart, 7), 0);
+  EXPECT_EQ(limiter.take("a", kStart, 4), 10);
+  EXPECT_EQ(limiter.take("a", kStart, 3), 0) << "nothing was taken for the four";
+  EXPECT_EQ(limiter.take("a", kStart + milliseconds(99), 10), 1);
+  EXPECT_EQ(limiter.take("a", kStart + milliseconds(100), 50), 0) << "more than there can be is all there is";
+}
+
 TEST(RateLimiter, WhoComesBackWhenToldIsLetIn) {
   for (const double rate : {0.3, 1.0, 3.0, 7.0, 100.0, 999.0}) {
     RateLimiter limiter(rate, 1, 10);

@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/version.hpp"
+#include "base/version.hpp"
 
 namespace carillon::cli {
 namespace {
@@ -69,14 +69,14 @@ TEST(CommandLine, HelpAndVersionEverywhere) {
     command.back() = "--version";
     const UsageExit version = refused(command);
     EXPECT_EQ(version.status, 0);
-    EXPECT_EQ(version.out, std::string("carillon ") + kVersion + "\n");
+    EXPECT_EQ(version.out, std::string("carillon ") + base::kVersion + "\n");
   }
 }
 
 TEST(CommandLine, TheVersionIsThatOfTheBuild) {
   std::stringstream text;
   text << std::ifstream(std::filesystem::path(__FILE__).parent_path() / "../../../CMakeLists.txt").rdbuf();
-  EXPECT_THAT(text.str(), HasSubstr(std::string("project(carillon VERSION ") + kVersion + " "));
+  EXPECT_THAT(text.str(), HasSubstr(std::string("project(carillon VERSION ") + base::kVersion + " "));
 }
 
 TEST(CommandLine, BadUsageIsTwoAndSaysWhy) {

@@ -56,6 +56,9 @@ TEST_F(BackupTest, HoldsWhatWasDurableAndIsAnotherStoreWhenRestored) {
     batch.set_cursor("Queue", 20);
     batch.set_sequence("chat-1", 50);
   });
+  base::Histogram depth;
+  depth.add(5);
+  ASSERT_TRUE(store_->write_series({{"QueueDepth", ports::Resolution::five_minutes, 300'000, depth}}));
   const auto report = back_up();
   ASSERT_TRUE(report) << report.error().details();
   EXPECT_EQ(report->epoch, store_->epoch());
@@ -69,6 +72,11 @@ TEST_F(BackupTest, HoldsWhatWasDurableAndIsAnotherStoreWhenRestored) {
   EXPECT_EQ(mode_of(target()), 0700u);
   const auto store = open_restored();
   ASSERT_TRUE(store);
+  int cells = 0;
+  EXPECT_TRUE(
+      store->read_series("QueueDepth", ports::Resolution::five_minutes, 0, testing::kStart,
+                         [&](base::EpochMs, const base::Histogram& values) { cells += values.max() == 5; }));
+  EXPECT_EQ(cells, 1);
   EXPECT_EQ(store->log_end()->position, 50u) << "a point in time: what came after is not in it";
   EXPECT_EQ(store->cursor("Queue"), 20u);
   EXPECT_EQ(store->history({.target = Target::chat("chat-1"), .limit = 1000})->messages.size(), 50u);

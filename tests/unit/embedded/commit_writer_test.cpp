@@ -66,9 +66,14 @@ TEST_F(CommitWriterTest, CommitsInOrderAndCounts) {
   EXPECT_EQ(order.size(), 50u);
   EXPECT_TRUE(std::ranges::is_sorted(order));
   EXPECT_EQ(store_->log_end()->position, 50u);
-  EXPECT_EQ(writer_->figures().commits, 50u);
-  EXPECT_EQ(writer_->figures().changes, 50u);
-  EXPECT_GT(writer_->figures().sync_us_total, 0u);
+  const CommitFigures& figures = writer_->figures();
+  EXPECT_EQ(figures.commits.value(), 50u);
+  EXPECT_EQ(figures.changes.snapshot().sum(), 50u);
+  EXPECT_EQ(figures.changes.snapshot().max(), 1u);
+  EXPECT_EQ(figures.duration.snapshot().count(), 50u);
+  EXPECT_GT(figures.duration.snapshot().sum(), 0u);
+  EXPECT_GT(figures.bytes.value(), 50u * 100);
+  EXPECT_EQ(figures.failures.value(), 0u);
 }
 
 TEST_F(CommitWriterTest, EndsOnlyOnceEverythingSubmittedIsCommitted) {
@@ -110,7 +115,8 @@ TEST_F(CommitWriterTest, AfterAFailedSyncNothingIsWrittenUntilReopened) {
   EXPECT_FALSE(commit(end + 1, 1)) << "counted before the failure";
   EXPECT_TRUE(commit(end + 1, 2));
   EXPECT_EQ(store_->log_end()->position, end + 1);
-  EXPECT_EQ(writer_->figures().reopened, 1u);
+  EXPECT_EQ(writer_->figures().reopened.value(), 1u);
+  EXPECT_GE(writer_->figures().failures.value(), 4u);
   writer_.reset();
   ASSERT_TRUE(store_->reopen());
   EXPECT_TRUE(store_->verify());

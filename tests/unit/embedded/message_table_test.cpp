@@ -96,7 +96,7 @@ TEST_F(MessageTableTest, WorkerTakesHandedOverAndLoggedMessages) {
     storage.accept(messages(701, 900));
     storage.announce(1000);
     wait_until_stored(storage, 1000);
-    EXPECT_EQ(storage.status().stored, 1000u);
+    EXPECT_EQ(storage.counts().stored.value(), 1000u);
     EXPECT_EQ(storage.status().depth(), 0u);
   }
   EXPECT_EQ(history().size(), 1000u);
@@ -121,7 +121,7 @@ TEST_F(MessageTableTest, WorkerGoesOnAtItsCursorAfterARestart) {
   MessageStorage storage(table, log_source, no_dead_letters());
   storage.start(500);
   wait_until_stored(storage, 500);
-  EXPECT_EQ(storage.status().stored, 377u);
+  EXPECT_EQ(storage.counts().stored.value(), 377u);
   EXPECT_EQ(history().size(), 500u);
 }
 
@@ -155,7 +155,7 @@ TEST(MessageTableFailure, WorkerStoresEverythingAcrossAFailedStore) {
   wait_until_stored(storage, 300);
   ports::HistoryQuery query{.target = model::Target::chat("chat-1"), .limit = 1000};
   EXPECT_EQ(store.history(query)->messages.size(), 300u);
-  EXPECT_GE(storage.status().failed_writes, 1u);
+  EXPECT_GE(storage.counts().failed_writes.value(), 1u);
 }
 
 }  // namespace

@@ -55,6 +55,12 @@ Message arbitrary_message() {
     for (const std::string& user : *rc::gen::container<std::vector<std::string>>(text()))
       message.redrive->users.emplace_back(user);
   }
+  if (*rc::gen::arbitrary<bool>()) {
+    message.trace.emplace();
+    for (auto& byte : message.trace->trace_id) byte = *rc::gen::arbitrary<std::uint8_t>();
+    for (auto& byte : message.trace->span_id) byte = *rc::gen::arbitrary<std::uint8_t>();
+    message.trace->sampled = *rc::gen::arbitrary<bool>();
+  }
   return message;
 }
 
@@ -73,6 +79,7 @@ void expect_same(const Message& a, const Message& b) {
   RC_ASSERT(a.published_at == b.published_at);
   RC_ASSERT(a.position == b.position);
   RC_ASSERT(a.sequence == b.sequence);
+  RC_ASSERT(a.trace == b.trace);
   RC_ASSERT(a.client_sequence == b.client_sequence);
   RC_ASSERT(a.redrive.has_value() == b.redrive.has_value());
   if (a.redrive) {
@@ -200,6 +207,7 @@ TEST(Record, EveryCutIsNoticed) {
   Message message = testing::sample_message(300);
   message.attributes["tags"] = std::vector<std::string>{"a", "b"};
   message.redrive = Message::Redrive{"WebSocketFifoQueue", {model::UserId("bob")}};
+  message.trace = base::new_trace(true);
   const std::string bytes = encoded(message);
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_FALSE(record::decode_message(bytes.substr(0, size))) << size;
@@ -231,10 +239,16 @@ TEST(Record, OtherVersionsAndKindsAreRefused) {
   EXPECT_FALSE(record::decode_message(resealed(bytes)));
   bytes[4] = 1;
   EXPECT_TRUE(record::decode_message(resealed(bytes)));
-  bytes[5] = 1;  // a flag of the future
+  bytes[5] = 4;  // a flag of the future
   EXPECT_FALSE(record::decode_message(resealed(bytes)));
   bytes = encoded(testing::sample_message(1));
   bytes[31] = 9;  // message type
+  EXPECT_FALSE(record::decode_message(resealed(bytes)));
+  Message traced = testing::sample_message(1);
+  traced.trace = base::new_trace(true);
+  bytes = encoded(traced);
+  EXPECT_TRUE(record::decode_message(resealed(bytes)));
+  bytes.back() = 2;  // sampled is yes or no
   EXPECT_FALSE(record::decode_message(resealed(bytes)));
 }
 

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "embedded/format_file.hpp"
 #include "unit/embedded/store_fixture.hpp"
 
 namespace carillon::embedded {
@@ -60,9 +61,9 @@ TEST_F(StoreDamageTest, SecondOpenerIsRefused) {
 TEST_F(StoreDamageTest, NewerFormatIsRefused) {
   publish(1, 3);
   store_.reset();
-  std::ofstream(directory_.path() / "format") << "carillon store 3\n";
+  std::ofstream(directory_.path() / "format") << "carillon store " << kFormatVersion + 1 << "\n";
   expect_refused(directory_.path(), kStoreTooNew);
-  std::ofstream(directory_.path() / "format") << "carillon store 2\n";
+  std::ofstream(directory_.path() / "format") << "carillon store " << kFormatVersion << "\n";
   open();
   EXPECT_EQ(store_->log_end()->position, 3u);
 }

@@ -14,7 +14,7 @@
 
 namespace carillon::gateway::testing {
 
-/// Knows `good` (user alice) and `bob`; anything else is unauthorized.
+/// Knows `good` (user alice) and `bob`; has no keys for `nokeys`; anything else is unauthorized.
 class FakeAuthenticator final : public ports::Authenticator {
  public:
   void authenticate(std::string_view token, ports::Completion<model::IdentityPtr> done) override;
@@ -94,11 +94,14 @@ class GatewayTest : public ::testing::Test {
   ports::DeliveryOutcome outcome(ports::DeliveryId delivery,
                                  const std::function<bool(const ports::DeliveryOutcome&)>& ready);
   ports::DeliveryOutcome outcome(ports::DeliveryId delivery);
+  /// A figure of the gateway, of a histogram the count; -1 when it is not there.
+  double figure(std::string_view name, const ports::Labels& labels = {}) const;
 
   Settings settings_;
   std::vector<ports::Route> routes_;
   FakeAuthenticator authenticator_;
   FakeHandler handler_;
+  ports::Tracer* tracer_ = nullptr;
   std::unique_ptr<Gateway> gateway_;
   std::atomic<std::int64_t> shift_ms_{0};
 

@@ -26,6 +26,7 @@ void FakeAuthenticator::authenticate(std::string_view token, ports::Completion<m
   const base::EpochMs expiry = expires_at != 0 ? expires_at.load() : base::now_ms() + 3'600'000;
   if (token == "good") result = identity_of("alice", expiry);
   if (token == "bob") result = identity_of("bob", expiry);
+  if (token == "nokeys") result = model::fail(model::errors::kUnavailable, "no keys");
   if (!later) return done(std::move(result));
   std::thread([done = std::move(done), result = std::move(result)]() mutable {
     done(std::move(result));
@@ -163,7 +164,20 @@ void GatewayTest::start() {
                      if (!value.starts_with("Bearer "))
                        return model::fail(model::errors::kUnauthorized, "bearer token missing");
                      return std::string(value.substr(7));
-                   }});
+                   },
+                   .tracer = tracer_});
+}
+
+double GatewayTest::figure(std::string_view name, const ports::Labels& labels) const {
+  ports::MetricSet figures;
+  gateway_->collect(figures);
+  const ports::MetricFamily* family = figures.find(name);
+  if (!family) return -1;
+  for (const ports::MetricSample& each : family->samples)
+    if (each.labels == labels)
+      return family->kind == ports::MetricKind::histogram ? static_cast<double>(each.histogram.count())
+                                                          : each.value;
+  return -1;
 }
 
 std::unique_ptr<TestClient> GatewayTest::open(std::string_view target, std::string_view extra,

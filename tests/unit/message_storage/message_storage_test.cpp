@@ -8,6 +8,8 @@
 
 #include <gtest/gtest.h>
 
+#include "unit/ports/fake_tracer.hpp"
+
 namespace carillon::message_storage {
 namespace {
 
@@ -148,7 +150,7 @@ TEST_F(MessageStorageTest, StoresWhatIsHandedOver) {
   EXPECT_TRUE(wait_for(30));
   EXPECT_EQ(memory_.stored_positions(), up_to(30));
   const Status status = storage_->status();
-  EXPECT_EQ(status.stored, 30u);
+  EXPECT_EQ(storage_->counts().stored.value(), 30u);
   EXPECT_EQ(status.settled, 30u);
   EXPECT_EQ(status.depth(), 0u);
   EXPECT_FALSE(status.oldest_waiting);
@@ -191,9 +193,9 @@ TEST_F(MessageStorageTest, OneFailingMessageHoldsUpNoOther) {
   storage_->accept(messages(1, 10));
   EXPECT_TRUE(wait_for(10));
   EXPECT_EQ(memory_.stored_positions(), up_to(10));
-  EXPECT_EQ(storage_->status().retried, 2u);
-  EXPECT_EQ(storage_->status().stored, 10u);
-  EXPECT_EQ(storage_->status().dead_lettered, 0u);
+  EXPECT_EQ(storage_->counts().retried.value(), 2u);
+  EXPECT_EQ(storage_->counts().stored.value(), 10u);
+  EXPECT_EQ(storage_->counts().dead_lettered.value(), 0u);
 }
 
 TEST_F(MessageStorageTest, AfterThreeAttemptsItIsADeadLetter) {
@@ -214,8 +216,8 @@ TEST_F(MessageStorageTest, AfterThreeAttemptsItIsADeadLetter) {
   memory_.marks.insert(5);
   done({});
   EXPECT_TRUE(wait_for(10));
-  EXPECT_EQ(storage_->status().dead_lettered, 1u);
-  EXPECT_EQ(storage_->status().stored, 9u);
+  EXPECT_EQ(storage_->counts().dead_lettered.value(), 1u);
+  EXPECT_EQ(storage_->counts().stored.value(), 9u);
   EXPECT_TRUE(memory_.locked(&Memory::marks).empty()) << "the cursor is past the mark";
 }
 
@@ -232,6 +234,33 @@ TEST_F(MessageStorageTest, DeadLetterThatTheBusRefusesIsOfferedAgain) {
   EXPECT_EQ(offered, 2);
 }
 
+TEST_F(MessageStorageTest, SampledMessagesHaveSpansOfTheirWrites) {
+  ports::testing::FakeTracer tracer;
+  make(0, {.tracer = &tracer});
+  auto all = messages(1, 6);
+  const auto trace = [&](std::size_t which, bool sampled) {
+    auto copy = std::make_shared<model::Message>(*all[which]);
+    copy->trace = base::new_trace(sampled);
+    all[which] = copy;
+  };
+  trace(1, true);
+  trace(2, false);
+  trace(4, true);
+  memory_.failures_left[5] = 1;
+  storage_->accept(all);
+  EXPECT_TRUE(wait_for(6));
+  std::vector<std::pair<model::Position, bool>> found;
+  for (const ports::Span& span : tracer.spans()) {
+    EXPECT_EQ(span.name, "store");
+    EXPECT_LE(span.start_ns, span.end_ns);
+    for (const MessagePtr& each : all)
+      if (each->trace && each->trace->trace_id == span.context.trace_id)
+        found.emplace_back(each->position, span.failed);
+  }
+  using Expected = std::vector<std::pair<model::Position, bool>>;
+  EXPECT_EQ(found, (Expected{{2, false}, {5, true}, {5, false}}));
+}
+
 TEST_F(MessageStorageTest, RefusedWriteIsRepeatedFromTheCursor) {
   memory_.refuse_writes = 4;
   make(0);
@@ -240,8 +269,8 @@ TEST_F(MessageStorageTest, RefusedWriteIsRepeatedFromTheCursor) {
   storage_->accept(all);
   EXPECT_TRUE(wait_for(20));
   EXPECT_EQ(memory_.stored_positions(), up_to(20));
-  EXPECT_EQ(storage_->status().failed_writes, 4u);
-  EXPECT_EQ(storage_->status().dead_lettered, 0u) << "the store's failure is not the message's";
+  EXPECT_EQ(storage_->counts().failed_writes.value(), 4u);
+  EXPECT_EQ(storage_->counts().dead_lettered.value(), 0u) << "the store's failure is not the message's";
 }
 
 TEST_F(MessageStorageTest, WhatAReopenedTableLostIsStoredAgain) {

@@ -57,6 +57,18 @@ TEST(Event, says_when_the_sequence_is_the_senders) {
   EXPECT_NE(event(message).find(R"("sequenceNumber":7,"sequenceSource":"client")"), std::string::npos);
 }
 
+TEST(Event, says_which_trace_it_belongs_to) {
+  Message message = example();
+  message.trace = base::parse_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  ASSERT_TRUE(message.trace);
+  EXPECT_TRUE(event(message).ends_with(
+      R"("correlationId":"c-1","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})"));
+  message.trace->sampled = false;
+  EXPECT_TRUE(event(message).ends_with(R"(-b7ad6b7169203331-00"})"));
+  message.trace.reset();
+  EXPECT_EQ(event(message).find("traceparent"), std::string::npos);
+}
+
 TEST(Event, is_never_larger_than_its_size_at_most) {
   Message message = example();
   EXPECT_GE(event_size_at_most(message), event(message, 1760000000001).size());
@@ -72,6 +84,7 @@ TEST(Event, is_never_larger_than_its_size_at_most) {
       message.client_sequence = true;
       message.position = ~Position{0};
       message.published_at = 253'402'300'799'999;
+      message.trace = base::new_trace(true);
       EXPECT_GE(event_size_at_most(message), event(message, message.published_at).size());
     }
   }

@@ -291,6 +291,17 @@ TEST(Processor, WhatASettledDeadLetterDeliveredIsNotToldAgain) {
   EXPECT_FALSE(left->users);
 }
 
+TEST(Processor, RemembersWhenADeliveryWasHandedOver) {
+  Processor processor(3, 1);
+  const base::Monotonic handed_over = base::Monotonic{} + std::chrono::seconds(5);
+  const auto made = processor.dispatch(std::vector{item(message("a")), item(message("nobody"))},
+                                       Holders({{"a", 1}}), 1, handed_over);
+  ASSERT_EQ(made.settled.size(), 1u);
+  EXPECT_EQ(made.settled[0].handed_over, base::Monotonic{}) << "there was nobody to hand it to";
+  const auto settled = answer(processor, 0, {first(made.runs[0][0]->index[0].delivery, 1)});
+  EXPECT_EQ(settled.at(0).handed_over, handed_over);
+}
+
 TEST(Processor, ResultsByWhoGotIt) {
   const auto result_of = [](std::vector<ports::DeliveryOutcome> outcomes) {
     Processor processor(3, 1);

@@ -150,6 +150,35 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"[channels.Email]\nfilter = \"x\"",
                 "c.toml:2: channels.Email.filter = \"x\": must be a filter policy such as { targetChannel = "
                 "[\"Email\"] }"},
+        Mistake{
+            "[alarms.a]\nmetric = \"Latency\"\nthreshold = 1",
+            "c.toml:2: alarms.a.metric = \"Latency\": must be one of \"PublisherToProcessorLatency\", "
+            "\"ClientEndToEndLatency\", \"ClientNetworkLatency\", \"ClientJitter\", "
+            "\"HighLatencyMessageCount\", \"MessagesPublished\", \"SuccessfulDelivery\", \"PartialFailure\", "
+            "\"DeliveryFailure\", \"UndeliveredMessage\", \"MessagesStored\", \"PublishRefused\", "
+            "\"DeliveryRetries\", \"DeadLettersAdded\", \"DeadLetters\", \"QueueDepth\", \"QueueAge\", "
+            "\"Connections\", \"ConnectionsOpened\", \"ConnectionsClosed\", \"AuthorizationsRefused\", "
+            "\"HttpRequests\", \"HttpClientErrors\", \"HttpServerErrors\", \"ClientSamplesRefused\", "
+            "\"CommitDuration\", \"CommitBatchSize\", \"LoopLag\", \"StoreSize\", \"Memory\""},
+        Mistake{"[alarms.a]\nmetric = \"Memory\"",
+                "c.toml: alarms.a.threshold: is required: a number from 0 to 1000000000000000"},
+        Mistake{"[alarms.a]\nmetric = \"Memory\"\nthreshold = 1\nperiod = \"15s\"",
+                "c.toml:4: alarms.a.period = \"15s\": must be a multiple of \"10s\""},
+        Mistake{"[alarms.a]\nmetric = \"Memory\"\nthreshold = 1\nperiod = \"1d\"\nevaluation_periods = 31",
+                "c.toml:5: alarms.a.evaluation_periods = 31: must be at most 30 days together: metrics are "
+                "kept so long"},
+        Mistake{"[alarms.a]\nmetric = \"Memory\"\nthreshold = 1\nperiod = \"1450s\"\nevaluation_periods = 60",
+                "c.toml:4: alarms.a.period = \"1450s\": must be a multiple of \"5m\" when all periods "
+                "together are a day or more"},
+        Mistake{"[alarms.a]\nmetric = \"Memory\"\nthreshold = 1\nwebhook_url = \"http://h\"",
+                "alarms.a.secret = (0 bytes, not shown): must be set, or events.secret: webhooks are signed "
+                "with it"},
+        Mistake{"[alarms.a]\nmetric = \"Memory\"\nthreshold = 1\nsecret = \"whsec_!\"",
+                "c.toml:4: alarms.a.secret = (7 bytes, not shown): must be a string of 1 to 4096 bytes "
+                "without control characters; after \"whsec_\" it is base64"},
+        Mistake{"[channels.Email]\nurl = \"http://h\"\nsecret = \"whsec_!\"",
+                "c.toml:3: channels.Email.secret = (7 bytes, not shown): must be a string of 1 to 4096 bytes "
+                "without control characters; after \"whsec_\" it is base64"},
         Mistake{"[events]\nconnect_url = \"http://h\"",
                 "events.secret = (0 bytes, not shown): must be set: events are signed with it"},
         Mistake{"[events]\nconnect_may_reject = true",
@@ -158,6 +187,12 @@ INSTANTIATE_TEST_SUITE_P(
                 "c.toml:1: history.overrides = { a- = 7 }: must be a table of chat id prefixes and durations "
                 "from "
                 "\"1s\" to \"3650d\" such as { \"support-\" = \"7d\" }"},
+        Mistake{"[internal]\nlisten = \"127.0.0.1:8080\"",
+                "c.toml:2: internal.listen = \"127.0.0.1:8080\": must be another address than "
+                "gateway.listen = \"127.0.0.1:8080\""},
+        Mistake{"[gateway]\nlisten = \"10.0.0.1:80\"\n[internal]\nlisten = \"0.0.0.0:80\"",
+                "c.toml:4: internal.listen = \"0.0.0.0:80\": must be another address than gateway.listen = "
+                "\"10.0.0.1:80\""},
         Mistake{"[store]\nurl = \"postgres://u:hush@h\"",
                 "c.toml:2: store.url = (19 bytes, not shown): must not be set without bus.url"},
         Mistake{"[store]\nurl = \"postgres://h\"\n[bus]\nurl = \"nats://h\"",

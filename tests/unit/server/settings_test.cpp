@@ -195,7 +195,7 @@ TEST(Settings, TheEnvironmentOverridesTheFileAndFlagsOverrideBoth) {
 TEST(Settings, TheEnvironmentReachesChannelsAlarmsAndAccessKeysOfTheFile) {
   const Settings settings = good(
       "[channels.E-mail]\nurl = \"https://x.example\"\nsecret = \"file\"\n"
-      "[alarms.slow]\nmetric = \"M\"\nthreshold = 1\n"
+      "[alarms.slow]\nmetric = \"Memory\"\nthreshold = 1\n"
       "[[auth.aws_keys]]\naccess_key_id = \"A\"\nsecret_access_key = \"file\"\n",
       {{"CARILLON_CHANNELS_E_MAIL_SECRET", "env"},
        {"CARILLON_CHANNELS_E_MAIL_FILTER", R"({"eventType":["mail"]})"},
@@ -262,6 +262,20 @@ TEST(Settings, ServingNeedsAuthOrDev) {
   const auto internal = load_settings_text("[internal]\nlisten = \"0.0.0.0:9100\"", "c.toml", {.dev = true});
   ASSERT_TRUE(internal);
   EXPECT_THAT(refusal_to_serve(internal->settings).value_or(""), HasSubstr("internal.listen"));
+}
+
+TEST(Settings, TheInternalPortIsAnotherThanTheMainOne) {
+  const auto loads = [](const std::string& main, const std::string& internal) {
+    return load_settings_text(
+               "[gateway]\nlisten = \"" + main + "\"\n[internal]\nlisten = \"" + internal + '"', "c.toml", {})
+        .has_value();
+  };
+  EXPECT_TRUE(loads("127.0.0.1:8080", "127.0.0.1:9100"));
+  EXPECT_TRUE(loads("10.0.0.1:8080", "127.0.0.1:8080"));
+  EXPECT_TRUE(loads("0.0.0.0:0", "0.0.0.0:0")) << "the system chooses two";
+  EXPECT_FALSE(loads("127.0.0.1:8080", "127.0.0.1:8080"));
+  EXPECT_FALSE(loads("0.0.0.0:8080", "127.0.0.1:8080"));
+  EXPECT_FALSE(loads("[::1]:8080", "[::]:8080"));
 }
 
 TEST(Settings, ListenAddresses) {

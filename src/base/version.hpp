@@ -1,8 +1,8 @@
 #pragma once
 
-namespace carillon::cli {
+namespace carillon::base {
 
 /// The same as in CMakeLists.txt; a test compares them.
 inline constexpr const char* kVersion = "0.1.0";
 
-}  // namespace carillon::cli
+}  // namespace carillon::base

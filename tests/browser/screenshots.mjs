@@ -1,0 +1,70 @@
+// Writes docs/images/dashboard-*.png from a real server under real load: script/node tests/browser/screenshots.mjs.
+// Takes MINUTES (4), so that the charts have something to show.
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Server, fifo } from '../integration/harness.mjs';
+import { Browser } from './browser.mjs';
+
+const MINUTES = Number(process.env.MINUTES ?? 4);
+const images = path.resolve(import.meta.dirname, '../../docs/images');
+const USERS = Array.from({ length: 24 }, (_, index) => `user-${index}`);
+
+/** Publishes, receives and reports what was measured, until the time is over. */
+async function load(server) {
+  const clients = await server.chatWith('lobby', USERS);
+  const end = Date.now() + MINUTES * 60_000;
+  for (let round = 0; Date.now() < end; round += 1) {
+    // Bursts of varying size, so that latency varies as it does in life.
+    const size = 8 + Math.round(40 * Math.abs(Math.sin(round / 9)) * Math.random());
+    const sent = await Promise.all(Array.from({ length: size }, (_, index) => server.published(fifo({ chat: 'lobby', content: `${round}-${index}` }))));
+    if (round % 15 === 0) await server.published({ to: 'user:nobody', content: 'is anybody there?' });
+    if (round % 40 === 0) await server.publish(fifo({ chat: 'lobby', content: 'refused' }), { user: 'stranger' });
+    for (const [index, client] of clients.entries()) {
+      const latencies = [];
+      for (const { messageId } of sent) {
+        const { publishTimestamp, processorTimestamp } = await client.message(messageId);
+        const now = Date.now();
+        latencies.push({ messageId, endToEndMs: Math.max(0, now - publishTimestamp), networkMs: Math.max(0, now - processorTimestamp) });
+      }
+      if ((round + index) % 8 === 0) await server.post('/metrics', { latencies, jitter: Math.abs(latencies.at(-1).endToEndMs - latencies[0].endToEndMs) }, { user: USERS[index] });
+    }
+    await pause(120);
+  }
+}
+
+const shots = [
+  { name: 'light', colorScheme: 'light', viewport: { width: 1440, height: 1180 } },
+  { name: 'dark', colorScheme: 'dark', viewport: { width: 1440, height: 1180 } },
+  { name: 'narrow', colorScheme: 'light', viewport: { width: 400, height: 1180 } },
+];
+
+/** As a field for date and time takes it; pages are in UTC. */
+const minuteOf = (ms) => new Date(ms).toISOString().slice(0, 16);
+
+const server = new Server();
+const browser = new Browser();
+const closers = [];
+try {
+  await server.start();
+  await browser.start();
+  const began = Date.now();
+  const loading = load(server);
+  loading.catch(() => {});
+  await pause(MINUTES * 60_000 - 15_000);
+  for (const { name, ...options } of shots) {
+    const page = await browser.signedIn({ after: (close) => closers.push(close) }, server, options);
+    await page.getByRole('button', { name: 'Custom' }).click();
+    await page.getByLabel('From').fill(minuteOf(began + 30_000));
+    await page.getByLabel('to', { exact: true }).fill(minuteOf(Date.now()));
+    await page.getByRole('button', { name: 'Show' }).click();
+    await page.getByRole('button', { name: 'Custom' }).click();
+    await page.waitForSelector('[data-status=live]');
+    await page.waitForSelector('[data-widget="end-to-end"] canvas');
+    await page.screenshot({ path: path.join(images, `dashboard-${name}.png`) });
+  }
+  await loading;
+} finally {
+  for (const close of closers) await close();
+  await browser.stop();
+  await server.stop();
+}

@@ -1,0 +1,5 @@
+import './style.css';
+import './prose.css';
+import { applyTheme } from './theme';
+
+applyTheme();
