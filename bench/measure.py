@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import against
 import history
 import results
 from rows import CONTESTANTS, FLAWS, ROWS
@@ -49,6 +50,7 @@ def arguments():
     parser.add_argument("--repeat", type=int, default=3, help="runs per figure, of which the median counts (3)")
     parser.add_argument("--quick", action="store_true", help="small numbers, one run: does it work at all")
     parser.add_argument("--keep", action="store_true", help="leave the filled stores of history in build/bench")
+    parser.add_argument("--against", metavar="BINARY", help="another build of carillon: what does this one cost more")
     given = parser.parse_args()
     unknown = [name for name in given.rows if name not in names]
     if unknown:
@@ -56,7 +58,8 @@ def arguments():
     given.whole = not given.rows and not given.server and not given.quick
     wanted = given.rows or (ROWS if given.server else names)
     given.history = history.NAME in wanted
-    given.rows = [name for name in wanted if name in ROWS]
+    if not given.against:
+        given.rows = [name for name in wanted if name in ROWS]
     if given.repeat < 1:
         parser.error("--repeat is at least 1")
     return given
@@ -138,6 +141,9 @@ def main():
     given = arguments()
     binary = os.path.abspath(os.environ.get("CARILLON_BINARY") or os.path.join(ROOT, "build", "release", "carillon"))
     os.makedirs(OUT, exist_ok=True)
+    if given.against:
+        with Backlog():
+            return 0 if against.measure(run_once, binary, os.path.abspath(given.against), given) else 1
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)
     with Backlog():
