@@ -92,7 +92,7 @@ boost::json::object storing(const Wish& wish) {
           {"perSecond", static_cast<double>(stored) / waited.count()},
           {"cpu", cpu / static_cast<double>(stored)},
           {"perSecondOfCpu", 1e6 * static_cast<double>(stored) / cpu},
-          {"walBytes", store->figures().wal_bytes}};
+          {"walBytes", store->sizes().wal_bytes}};
 }
 
 }  // namespace carillon::bench

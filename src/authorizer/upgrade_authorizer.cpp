@@ -52,11 +52,14 @@ void UpgradeAuthorizer::authorize(const ports::UpgradeRequest& request,
                                   ports::Completion<model::IdentityPtr> done) {
   const auto credential = credential_of_upgrade(request.http, request.subprotocols);
   const bool ticket = credential && credential->kind == Credential::Kind::ticket;
-  auto decided = [counts = counts_, ticket,
-                  span = ports::OpenSpan::below(tracer_, "authorize", request.http.trace),
+  auto decided = [counts = counts_, ticket, tracer = tracer_, trace = request.http.trace,
+                  span = ports::OpenSpan::as(tracer_, "authorize", request.http.trace,
+                                             tracer_ ? request.http.incoming_trace() : std::nullopt),
                   done = std::move(done)](Identified who) mutable {
     (ticket ? counts->ticket : counts->websocket).count(who);
-    span.end(!who);
+    if (span && who) tracer->admit(*trace);
+    // Who has no token leaves no span: nobody can fill the exporter.
+    if (span && who && trace->recorded()) span.end(false);
     done(std::move(who));
   };
   if (!credential) return decided(std::unexpected(credential.error()));

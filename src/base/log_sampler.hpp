@@ -9,8 +9,8 @@
 namespace carillon::base {
 
 /// Lets the first few lines of each second through and counts the rest, so that a line per message never
-/// costs more than the message: one comparison once the second's lines are used up. One thread, but for
-/// suppressed().
+/// costs more than the message: one comparison once the second's lines are used up. One thread asks allow(),
+/// one (the same or another) take_suppressed().
 class LogSampler {
  public:
   /// `per_second` is at least 1.

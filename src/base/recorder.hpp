@@ -23,7 +23,19 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-/// The same where several threads add, rarely.
+/// A level that rises and falls. One thread writes.
+class Level {
+ public:
+  void change(std::size_t from, std::size_t to) {
+    value_.store(value_.load(std::memory_order_relaxed) + to - from, std::memory_order_relaxed);
+  }
+  std::size_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::size_t> value_{0};
+};
+
+/// The same as Counter where several threads add, rarely.
 class SharedCounter {
  public:
   void add(std::uint64_t more = 1) { value_.fetch_add(more, std::memory_order_relaxed); }

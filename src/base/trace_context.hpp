@@ -16,6 +16,12 @@ struct TraceContext {
   TraceId trace_id{};
   SpanId span_id{};
   bool sampled = false;  ///< whether its spans are to be exported
+  /// Sampled, but ours are not exported, as more came in than are. Known in this process only: neither sent
+  /// nor stored.
+  bool unrecorded = false;
+
+  /// Whether spans of this process in it are exported.
+  bool recorded() const { return sampled && !unrecorded; }
 
   bool operator==(const TraceContext&) const = default;
 };

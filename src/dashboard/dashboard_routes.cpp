@@ -59,7 +59,8 @@ bool has_already(std::string_view if_none_match, std::string_view tag) {
   return found;
 }
 
-HttpResponse answer(const PageFile& file, const std::string& plain, const HttpRequest& request) {
+HttpResponse answer(const PageFile& file, const std::shared_ptr<const std::string>& plain,
+                    const HttpRequest& request) {
   const bool gzip = takes_gzip(request.header("accept-encoding"));
   const std::string tag = "\"" + std::string(file.digest) + (gzip ? "-gzip\"" : "\"");
   // The names of assets hold their digests; the pages' own do not.
@@ -77,7 +78,8 @@ HttpResponse answer(const PageFile& file, const std::string& plain, const HttpRe
   }
   if (gzip) response.headers.emplace_back("Content-Encoding", "gzip");
   response.content_type = file.content_type;
-  response.body = gzip ? std::string(file.gzip) : plain;
+  response.shared_body = gzip ? std::string_view(file.gzip) : std::string_view(*plain);
+  if (!gzip) response.shared_owner = plain;
   return response;
 }
 
@@ -87,7 +89,7 @@ ports::Route file_route(const PageFile& file) {
   const std::string path = "/dashboard/" + std::string(file.name == "index.html" ? "" : file.name);
   return {"GET", path, ports::Access::open,
           [&file, plain = std::make_shared<const std::string>(std::move(*plain))](
-              HttpRequest request, HttpResponder respond) { respond(answer(file, *plain, request)); }};
+              HttpRequest request, HttpResponder respond) { respond(answer(file, plain, request)); }};
 }
 
 }  // namespace

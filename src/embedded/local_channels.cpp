@@ -1,7 +1,6 @@
 #include "embedded/local_channels.hpp"
 
 #include "base/log.hpp"
-#include "model/message_fields.hpp"
 #include "outbound/standard_webhooks.hpp"
 
 namespace carillon::embedded {
@@ -15,29 +14,17 @@ constexpr std::size_t kMaxInFlight = 16;
 constexpr std::chrono::seconds kAnswerTimeout{10};
 constexpr std::size_t kMaxAnswerBytes = 65536;
 
-/// `message` is null when it could not be read.
-void log_failure(const std::string& channel, const model::Message* message, int attempt,
-                 const std::string& reason) {
-  constexpr std::string_view kText = "a webhook did not take a message";
-  if (!message)
-    return base::log::warn("webhook_failed", kText,
-                           {{"channel", channel}, {"attempt", attempt}, {"reason", reason}});
-  if (!base::log::enabled(base::log::Level::warn)) return;
-  model::MessageFields fields(*message);
-  fields.add({"channel", channel}).add({"attempt", attempt}).add({"reason", reason});
-  base::log::write(base::log::Level::warn, "webhook_failed", kText, fields.list());
-}
-
 }  // namespace
 
 LocalChannels::LocalChannels(base::EventLoop& loop, const bus::Settings& settings, const bus::Topics& topics,
                              const Store& store, LocalDeadLetters& dead_letters, DeliveryResults& results,
-                             ports::HttpClient& http, ports::MessageSpans spans)
+                             ports::HttpClient& http, MessageLines& lines, ports::MessageSpans spans)
     : loop_(loop),
       store_(store),
       dead_letters_(dead_letters),
       results_(results),
       http_(http),
+      lines_(lines),
       spans_(spans),
       random_(std::random_device()()) {
   const bus::RetryPolicy retry{settings.max_attempts, settings.retry_base};
@@ -154,7 +141,7 @@ void LocalChannels::on_failure(QueueIndex index, Position position, const model:
   const auto decision = std::visit(
       [&](auto& queue) { return queue.retry(position, base::monotonic_now(), random_()); }, consumer.queue);
   if (!decision) return;
-  log_failure(consumer.channel->name, message, decision->attempts, reason);
+  lines_.webhook_failed(consumer.channel->name, message, decision->attempts, reason, base::monotonic_now());
   if (decision->exhausted) return bury(index, position, decision->attempts, std::move(reason));
   pump(index, consumer);
 }

@@ -15,6 +15,7 @@
 #include "bus/topic.hpp"
 #include "embedded/delivery_results.hpp"
 #include "embedded/local_dead_letters.hpp"
+#include "embedded/message_lines.hpp"
 #include "embedded/store.hpp"
 #include "ports/http_client.hpp"
 #include "ports/message_spans.hpp"
@@ -29,7 +30,7 @@ class LocalChannels {
  public:
   LocalChannels(base::EventLoop& loop, const bus::Settings& settings, const bus::Topics& topics,
                 const Store& store, LocalDeadLetters& dead_letters, DeliveryResults& results,
-                ports::HttpClient& http, ports::MessageSpans spans);
+                ports::HttpClient& http, MessageLines& lines, ports::MessageSpans spans);
 
   bool owns(bus::QueueIndex queue) const { return queue < consumers_.size() && consumers_[queue]; }
   void enqueue(bus::QueueIndex queue, const model::Message& message);
@@ -73,6 +74,7 @@ class LocalChannels {
   LocalDeadLetters& dead_letters_;
   DeliveryResults& results_;
   ports::HttpClient& http_;
+  MessageLines& lines_;
   ports::MessageSpans spans_;
   std::mt19937_64 random_;
   std::vector<std::unique_ptr<Consumer>> consumers_;  ///< by queue; null for other consumers' queues

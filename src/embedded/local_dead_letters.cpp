@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/log.hpp"
-#include "model/message_fields.hpp"
 
 namespace carillon::embedded {
 namespace {
@@ -21,17 +20,6 @@ std::uint32_t size_of(const QueuedMessage& letter) {
   return static_cast<std::uint32_t>(letter.message->payload.size() + 256 + 128 * letter.failed.size());
 }
 
-void log_letter(const std::string& queue, const QueuedMessage& letter) {
-  if (!base::log::enabled(base::log::Level::warn)) return;
-  model::MessageFields fields(*letter.message);
-  fields.add({"queue", queue})
-      .add({"attempts", letter.attempts})
-      .add({"failed_recipients", letter.failed.size()})
-      .add({"reason", letter.reason});
-  base::log::write(base::log::Level::warn, "dead_letter", "message moved to the dead letter queue",
-                   fields.list());
-}
-
 }  // namespace
 
 /// A redrive under way: a part of it per batch, so that a full dead letter queue does not stall publishing.
@@ -45,8 +33,8 @@ struct LocalDeadLetters::Redrive {
 };
 
 LocalDeadLetters::LocalDeadLetters(const bus::Settings& settings, const bus::Topics& topics, Store& store,
-                                   LocalBus& bus, QueueFigures& figures)
-    : topics_(topics), store_(store), bus_(bus), figures_(figures) {
+                                   LocalBus& bus, QueueFigures& figures, MessageLines& lines)
+    : topics_(topics), store_(store), bus_(bus), figures_(figures), lines_(lines) {
   bus::DeadLetterIndex::Limits limits;
   limits.retention = settings.dead_letter_retention;
   indexes_.reserve(topics.queues().size());
@@ -84,7 +72,7 @@ void LocalDeadLetters::bury(QueueIndex queue, QueuedMessage letter, std::move_on
                         size_of(*shared));
     figures_.dead_letter_added(queue);
     show_depth(queue);
-    log_letter(name(queue), *shared);
+    lines_.dead_letter(name(queue), *shared, base::monotonic_now());
     done();
   };
   bus_.submit(std::move(change));

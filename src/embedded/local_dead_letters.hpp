@@ -8,6 +8,7 @@
 #include "bus/settings.hpp"
 #include "bus/topic.hpp"
 #include "embedded/local_bus.hpp"
+#include "embedded/message_lines.hpp"
 #include "embedded/queue_figures.hpp"
 #include "embedded/store.hpp"
 
@@ -17,7 +18,7 @@ namespace carillon::embedded {
 class LocalDeadLetters {
  public:
   LocalDeadLetters(const bus::Settings& settings, const bus::Topics& topics, Store& store, LocalBus& bus,
-                   QueueFigures& figures);
+                   QueueFigures& figures, MessageLines& lines);
 
   /// Reads what stands in the store. Errors: the store's.
   base::Result<void> load();
@@ -51,6 +52,7 @@ class LocalDeadLetters {
   Store& store_;
   LocalBus& bus_;
   QueueFigures& figures_;
+  MessageLines& lines_;
   std::vector<bus::DeadLetterIndex> indexes_;  ///< by queue
 };
 

@@ -31,13 +31,14 @@ std::int64_t nanoseconds(base::Monotonic::duration duration) {
 
 LocalDelivery::LocalDelivery(base::EventLoop& loop, const bus::Settings& settings, const bus::Topics& topics,
                              LocalConnections& connections, LocalDeadLetters& dead_letters,
-                             DeliveryResults& results, ports::ConnectionGateway& gateway,
+                             DeliveryResults& results, ports::ConnectionGateway& gateway, MessageLines& lines,
                              ports::MessageSpans spans)
     : topics_(topics),
       connections_(connections),
       dead_letters_(dead_letters),
       results_(results),
       gateway_(gateway),
+      lines_(lines),
       max_attempts_(settings.max_attempts),
       spans_(spans),
       processor_(topics.queues().size(), gateway.loop_count()),
@@ -60,13 +61,19 @@ void LocalDelivery::dispatch(std::vector<QueuedItem> items, Arrival arrival, std
   // In this order, so that no span of a delivery begins before that of its processing.
   const std::int64_t taken_up_ns = traced ? base::now_ns() : 0;
   const base::Monotonic taken_up = base::monotonic_now();
-  const base::EpochMs now = base::now_ms();
+  const base::EpochMs now = processing_time(items);
   measure(items, arrival, taken_up, now);
   processor::Dispatch dispatch = processor_.dispatch(items, connections_, now, taken_up);
   for (ports::LoopIndex index = 0; index < dispatch.runs.size(); ++index)
     if (!dispatch.runs[index].empty()) gateway_.deliver(index, std::move(dispatch.runs[index]));
   if (traced) record_spans(items, durable_ns, taken_up_ns);
   settle(std::move(dispatch.settled));
+}
+
+base::EpochMs LocalDelivery::processing_time(const std::vector<QueuedItem>& items) {
+  processed_at_ = std::max(processed_at_, base::now_ms());
+  for (const QueuedItem& each : items) processed_at_ = std::max(processed_at_, each.message->published_at);
+  return processed_at_;
 }
 
 void LocalDelivery::measure(const std::vector<QueuedItem>& items, Arrival arrival, base::Monotonic taken_up,

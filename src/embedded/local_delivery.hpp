@@ -30,21 +30,20 @@ class LocalDelivery {
 
   LocalDelivery(base::EventLoop& loop, const bus::Settings& settings, const bus::Topics& topics,
                 LocalConnections& connections, LocalDeadLetters& dead_letters, DeliveryResults& results,
-                ports::ConnectionGateway& gateway, ports::MessageSpans spans);
+                ports::ConnectionGateway& gateway, MessageLines& lines, ports::MessageSpans spans);
 
   /// PublisherToProcessorLatency is measured once per message, from Message::accepted_at; never of a redriven
   /// one, which was published long ago. `durable_ns` is where spans of waiting begin; 0: not known.
   void dispatch(std::vector<processor::QueuedItem> items, Arrival arrival, std::int64_t durable_ns = 0);
-  /// Logs how many per-message lines were held back. Once a second.
-  void report_suppressed() { lines_.report_suppressed(); }
   const processor::Processor& state() const { return processor_; }
 
   // Any thread.
   const DeliveryFigures& figures() const { return figures_; }
-  const MessageLines& lines() const { return lines_; }
   const ports::MessageTimesWindow& times() const { return times_; }
 
  private:
+  /// processorTimestamp of what is taken up now: never before a publication or an earlier one.
+  base::EpochMs processing_time(const std::vector<processor::QueuedItem>& items);
   void measure(const std::vector<processor::QueuedItem>& items, Arrival arrival, base::Monotonic taken_up,
                base::EpochMs now);
   void record_spans(const std::vector<processor::QueuedItem>& items, std::int64_t durable_ns,
@@ -57,12 +56,13 @@ class LocalDelivery {
   LocalDeadLetters& dead_letters_;
   DeliveryResults& results_;
   ports::ConnectionGateway& gateway_;
+  MessageLines& lines_;
   int max_attempts_;
   ports::MessageSpans spans_;
   processor::Processor processor_;
   DeliveryFigures figures_;
-  MessageLines lines_;
   LocalMessageTimes times_;
+  base::EpochMs processed_at_ = 0;
 };
 
 }  // namespace carillon::embedded

@@ -7,7 +7,7 @@ void LocalFigures::collect(ports::MetricSet& into) const {
   parts_.bus.commit_figures().collect(into);
   parts_.queues.collect(into);
   parts_.delivery.figures().collect(into);
-  parts_.delivery.lines().collect(into);
+  parts_.lines.collect(into);
   parts_.channels.collect(into);
   parts_.permissions.collect(into);
   parts_.watch.collect(into);
@@ -20,10 +20,12 @@ void LocalFigures::collect(ports::MetricSet& into) const {
       "carillon_storage_failures_total",
       "Writes into history that failed and single messages that it did not take; both are tried again.",
       stored.failed_writes.value() + stored.retried.value());
+  collect_suppressed(into, "message_storage_failed", parts_.storage.lines_suppressed());
   into.gauge("carillon_store_usable", "0 from a failed write until the store was opened again.",
              parts_.store.failed() ? 0 : 1);
   into.histogram("carillon_loop_lag_seconds", "How late event loops come by.",
                  ports::HistogramUnit::microseconds, parts_.loop_lag.snapshot(), {{"loop", "bus"}});
+  parts_.loop_due.collect(into, "bus");
 }
 
 }  // namespace carillon::embedded

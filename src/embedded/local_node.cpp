@@ -75,6 +75,7 @@ class LocalNode::Core {
   bus::Topics topics_;
   ports::MessageSpans spans_;
   QueueFigures queue_figures_;
+  MessageLines lines_;
   LocalPermissions permissions_;
   LocalConnections connections_;
   LocalBus bus_;
@@ -94,6 +95,7 @@ class LocalNode::Core {
   LocalSeries series_;
   NodeUpkeep upkeep_;
   base::Recorder lag_;
+  ports::LoopDue due_;
   LocalFigures figures_;
   std::atomic<bool> store_usable_{true};
   boost::asio::steady_timer timer_{loop_.io()};
@@ -112,12 +114,13 @@ LocalNode::Core::Core(NodeSettings settings, std::unique_ptr<Store> store, bus::
       permissions_(*store_, kCachedRoles),
       connections_(loop_, settings_.bus, permissions_, gateway),
       bus_(loop_, settings_.bus, *store_, topics_, permissions_, connections_, end, neighbours(), spans_),
-      dead_letters_(settings_.bus, topics_, *store_, bus_, queue_figures_),
+      dead_letters_(settings_.bus, topics_, *store_, bus_, queue_figures_, lines_),
       results_([this] {
         if (bus_.store_usable()) cursors_.persist();
       }),
-      delivery_(loop_, settings_.bus, topics_, connections_, dead_letters_, results_, gateway, spans_),
-      channels_(loop_, settings_.bus, topics_, *store_, dead_letters_, results_, http, spans_),
+      delivery_(loop_, settings_.bus, topics_, connections_, dead_letters_, results_, gateway, lines_,
+                spans_),
+      channels_(loop_, settings_.bus, topics_, *store_, dead_letters_, results_, http, lines_, spans_),
       table_(*store_),
       log_(*store_),
       storage_(table_, log_,
@@ -136,10 +139,10 @@ LocalNode::Core::Core(NodeSettings settings, std::unique_ptr<Store> store, bus::
             trace_.describe(std::move(message), std::move(done));
           }),
       permission_table_(loop_, *store_, bus_, permissions_, connections_, history_.pool()),
-      series_(*store_),
+      series_(*store_, watch_),
       upkeep_(*store_),
-      figures_({bus_, queue_figures_, results_, delivery_, channels_, permission_table_, storage_, *store_,
-                watch_, lag_}) {}
+      figures_({bus_, queue_figures_, results_, delivery_, lines_, channels_, permission_table_, storage_,
+                *store_, watch_, lag_, due_}) {}
 
 BusNeighbours LocalNode::Core::neighbours() {
   return {.admit = [this](QueueMask queues) { return admission_.admit(queues); },
@@ -255,7 +258,8 @@ void LocalNode::Core::tick() {
   store_usable_ = bus_.store_usable();
   admission_.look();
   queues_.show_levels(queue_figures_);
-  delivery_.report_suppressed();
+  lines_.report_suppressed();
+  storage_.report_suppressed();
   if (bus_.store_usable()) {
     cursors_.persist();
     if (++ticks_ % kTicksPerSweep == 0) {
@@ -267,6 +271,7 @@ void LocalNode::Core::tick() {
     }
   }
   timer_.expires_after(kTick);
+  due_.expect(timer_.expiry());
   timer_.async_wait([this](boost::system::error_code error) {
     if (error) return;
     lag_.record(base::monotonic_now() - timer_.expiry());
@@ -301,6 +306,7 @@ void LocalNode::Core::stop() {
   loop_.post([this, &written] {
     stopping_ = true;
     timer_.cancel();
+    due_.stop();
     cursors_.persist([&written] { written.set_value(); });
   });
   written.get_future().wait();

@@ -8,6 +8,8 @@ namespace {
 using base::log::Level;
 using processor::DeliveryResult;
 
+constexpr std::string_view kHeldBack = "per-message lines held back";
+
 struct Wording {
   Level level;
   std::string_view text;  ///< the seeds' name of the metric
@@ -38,7 +40,8 @@ void MessageLines::write_latency(const model::Message& message, base::Monotonic:
 
 void MessageLines::delivery(const processor::SettledDelivery& delivery, base::Monotonic now) {
   const auto [level, text] = wording_of(delivery.result);
-  if (!base::log::enabled(level) || !deliveries_.allow(now)) return;
+  if (!base::log::enabled(level) || !deliveries_[static_cast<std::size_t>(delivery.result)].allow(now))
+    return;
   const std::string target = delivery.message->target.str();
   model::MessageFields fields(*delivery.message);
   fields.add({"target", target})
@@ -49,24 +52,61 @@ void MessageLines::delivery(const processor::SettledDelivery& delivery, base::Mo
   base::log::write(level, "delivery", text, fields.list());
 }
 
+void MessageLines::dead_letter(const std::string& queue, const ports::QueuedMessage& letter,
+                               base::Monotonic now) {
+  if (!base::log::enabled(Level::warn) || !dead_letters_.allow(now)) return;
+  model::MessageFields fields(*letter.message);
+  fields.add({"queue", queue})
+      .add({"attempts", letter.attempts})
+      .add({"failed_recipients", letter.failed.size()})
+      .add({"reason", letter.reason});
+  base::log::write(Level::warn, "dead_letter", "message moved to the dead letter queue", fields.list());
+}
+
+void MessageLines::webhook_failed(const std::string& channel, const model::Message* message, int attempt,
+                                  const std::string& reason, base::Monotonic now) {
+  constexpr std::string_view kText = "a webhook did not take a message";
+  if (!base::log::enabled(Level::warn) || !webhooks_.allow(now)) return;
+  if (!message)
+    return base::log::warn("webhook_failed", kText,
+                           {{"channel", channel}, {"attempt", attempt}, {"reason", reason}});
+  model::MessageFields fields(*message);
+  fields.add({"channel", channel}).add({"attempt", attempt}).add({"reason", reason});
+  base::log::write(Level::warn, "webhook_failed", kText, fields.list());
+}
+
 void MessageLines::report_suppressed() {
-  constexpr std::string_view kText = "per-message lines held back";
   if (const std::uint64_t count = latencies_.take_suppressed(); count > 0)
-    base::log::info("latency_measurement_sampled", kText,
+    base::log::info("latency_measurement_sampled", kHeldBack,
                     {{"count", count}, {"total", latencies_.suppressed()}});
-  if (const std::uint64_t count = deliveries_.take_suppressed(); count > 0)
-    base::log::info("delivery_sampled", kText, {{"count", count}, {"total", deliveries_.suppressed()}});
+  for (std::size_t i = 0; i < deliveries_.size(); ++i) {
+    const std::uint64_t count = deliveries_[i].take_suppressed();
+    if (count == 0) continue;
+    const auto [level, text] = wording_of(static_cast<DeliveryResult>(i));
+    base::log::write(level, "delivery_sampled", kHeldBack,
+                     {{"result", text}, {"count", count}, {"total", deliveries_[i].suppressed()}});
+  }
+  if (const std::uint64_t count = dead_letters_.take_suppressed(); count > 0)
+    base::log::warn("dead_letter_sampled", kHeldBack,
+                    {{"count", count}, {"total", dead_letters_.suppressed()}});
+  if (const std::uint64_t count = webhooks_.take_suppressed(); count > 0)
+    base::log::warn("webhook_failed_sampled", kHeldBack,
+                    {{"count", count}, {"total", webhooks_.suppressed()}});
 }
 
 void MessageLines::collect(ports::MetricSet& into) const {
-  collect_suppressed(into, "latency_measurement", latencies_);
-  collect_suppressed(into, "delivery", deliveries_);
+  collect_suppressed(into, "latency_measurement", latencies_.suppressed());
+  std::uint64_t deliveries = 0;
+  for (const base::LogSampler& each : deliveries_) deliveries += each.suppressed();
+  collect_suppressed(into, "delivery", deliveries);
+  collect_suppressed(into, "dead_letter", dead_letters_.suppressed());
+  collect_suppressed(into, "webhook_failed", webhooks_.suppressed());
 }
 
-void collect_suppressed(ports::MetricSet& into, std::string event_type, const base::LogSampler& sampler) {
+void collect_suppressed(ports::MetricSet& into, std::string event_type, std::uint64_t suppressed) {
   into.counter("carillon_log_lines_suppressed_total",
-               "Log lines that were held back, as there were too many of their kind in a second.",
-               sampler.suppressed(), {{"event_type", std::move(event_type)}});
+               "Log lines that were held back, as there were too many of their kind in a second.", suppressed,
+               {{"event_type", std::move(event_type)}});
 }
 
 }  // namespace carillon::embedded

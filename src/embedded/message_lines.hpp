@@ -1,9 +1,13 @@
 #pragma once
 
+#include <array>
+#include <string>
+
 #include "base/log.hpp"
 #include "base/log_sampler.hpp"
 #include "model/message.hpp"
 #include "ports/metric_set.hpp"
+#include "ports/queue_admin.hpp"
 #include "processor/processor.hpp"
 
 namespace carillon::embedded {
@@ -12,16 +16,19 @@ namespace carillon::embedded {
 /// Bus loop only, but for collect().
 class MessageLines {
  public:
-  MessageLines() : latencies_(kLatenciesPerSecond), deliveries_(kDeliveriesPerSecond) {}
-
   /// Whether latencies are logged at all: to be asked once per batch.
   static bool wants_latencies() { return base::log::enabled(base::log::Level::info); }
   /// How long the message took from its publisher to the processor.
   void latency(const model::Message& message, base::Monotonic::duration latency, base::Monotonic now) {
     if (latencies_.allow(now)) write_latency(message, latency);
   }
-  /// What became of its delivery.
+  /// What became of its delivery. Each result has lines of its own, so that many of one hide none of another.
   void delivery(const processor::SettledDelivery& delivery, base::Monotonic now);
+  /// It went to the dead letter queue.
+  void dead_letter(const std::string& queue, const ports::QueuedMessage& letter, base::Monotonic now);
+  /// A channel's webhook did not take it. `message` is null when it could not be read.
+  void webhook_failed(const std::string& channel, const model::Message* message, int attempt,
+                      const std::string& reason, base::Monotonic now);
   /// Logs how many lines were held back since the last call. About once a second.
   void report_suppressed();
 
@@ -30,13 +37,17 @@ class MessageLines {
 
  private:
   static constexpr std::uint32_t kLatenciesPerSecond = 10;
-  static constexpr std::uint32_t kDeliveriesPerSecond = 20;
+  static constexpr std::uint32_t kLinesPerSecond = 20;
   static void write_latency(const model::Message& message, base::Monotonic::duration latency);
 
-  base::LogSampler latencies_, deliveries_;
+  base::LogSampler latencies_{kLatenciesPerSecond};
+  std::array<base::LogSampler, 4> deliveries_{
+      base::LogSampler(kLinesPerSecond), base::LogSampler(kLinesPerSecond), base::LogSampler(kLinesPerSecond),
+      base::LogSampler(kLinesPerSecond)};  ///< by processor::DeliveryResult
+  base::LogSampler dead_letters_{kLinesPerSecond}, webhooks_{kLinesPerSecond};
 };
 
-/// A sampler's part of carillon_log_lines_suppressed_total.
-void collect_suppressed(ports::MetricSet& into, std::string event_type, const base::LogSampler& sampler);
+/// The part of one event_type in carillon_log_lines_suppressed_total.
+void collect_suppressed(ports::MetricSet& into, std::string event_type, std::uint64_t suppressed);
 
 }  // namespace carillon::embedded

@@ -124,7 +124,10 @@ base::TraceContext read_trace(RecordReader& in) {
   trace.trace_id = in.bytes<base::TraceContext::TraceId>();
   trace.span_id = in.bytes<base::TraceContext::SpanId>();
   const std::uint8_t sampled = in.byte();
-  if (sampled > 1) in.spoil();
+  // All zero stands for none: nobody has had such a trace.
+  if (sampled > 1 || trace.trace_id == base::TraceContext::TraceId{} ||
+      trace.span_id == base::TraceContext::SpanId{})
+    in.spoil();
   trace.sampled = sampled == 1;
   return trace;
 }

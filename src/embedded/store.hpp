@@ -121,8 +121,10 @@ class Store {
   base::Result<void> verify() const;
   /// Drops at once what has expired, instead of in time. Slow. Errors: unavailable.
   base::Result<void> compact();
-  /// Asks RocksDB and looks at files: may wait for the disk.
+  /// Asks RocksDB for what it has at hand. Any thread; may wait for a write that waits for the disk.
   StoreFigures figures() const;
+  /// Walks over the files, so not for every second. Any thread; may wait for the disk.
+  StoreSizes sizes() const;
 
  private:
   Store(std::filesystem::path directory, StoreOptions options);

@@ -24,10 +24,14 @@ struct StoreOptions {
   rocksdb::Env* env = nullptr;  ///< null: the operating system's; must outlive the store
 };
 
+/// How much of the disk the store has.
+struct StoreSizes {
+  std::uint64_t table_bytes = 0;
+  std::uint64_t wal_bytes = 0;  ///< write-ahead log
+};
+
 /// For metrics and the log.
 struct StoreFigures {
-  std::uint64_t disk_bytes = 0;  ///< files of tables
-  std::uint64_t wal_bytes = 0;   ///< write-ahead log
   std::uint64_t memtable_bytes = 0;
   std::uint64_t block_cache_bytes = 0;
   bool write_stopped = false, write_delayed = false;  ///< compaction is behind

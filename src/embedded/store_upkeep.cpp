@@ -156,13 +156,8 @@ StoreFigures Store::figures() const {
   figures.stalled = stalled_before_;
   if (!reading) return figures;
   figures.stalled += reading->stalled();
-  const auto sum = [&](const std::string& property) {
-    std::uint64_t value = 0;
-    reading->db().GetAggregatedIntProperty(property, &value);
-    return value;
-  };
-  figures.disk_bytes = sum(rocksdb::DB::Properties::kTotalSstFilesSize);
-  figures.memtable_bytes = sum(rocksdb::DB::Properties::kCurSizeAllMemTables);
+  reading->db().GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables,
+                                         &figures.memtable_bytes);
   reading->db().GetIntProperty(rocksdb::DB::Properties::kBlockCacheUsage, &figures.block_cache_bytes);
   const auto is_set = [&](const std::string& property) {
     std::uint64_t value = 0;
@@ -170,10 +165,23 @@ StoreFigures Store::figures() const {
   };
   figures.write_stopped = is_set(rocksdb::DB::Properties::kIsWriteStopped);
   figures.write_delayed = is_set(rocksdb::DB::Properties::kActualDelayedWriteRate);
-  std::vector<std::unique_ptr<rocksdb::LogFile>> logs;
-  if (reading->db().GetSortedWalFiles(logs).ok())
-    for (const auto& log : logs) figures.wal_bytes += log->SizeFileBytes();
   return figures;
+}
+
+StoreSizes Store::sizes() const {
+  StoreSizes sizes;
+  const Reading reading(*this);
+  if (!reading) return sizes;
+  reading->db().GetAggregatedIntProperty(rocksdb::DB::Properties::kTotalSstFilesSize, &sizes.table_bytes);
+  // GetSortedWalFiles would hold up the removal of files, under the lock that writers need.
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(directory_ / "store", error), end; !error && at != end;
+       at.increment(error)) {
+    if (at->path().extension() != ".log") continue;
+    std::error_code gone;
+    if (const std::uint64_t bytes = at->file_size(gone); !gone) sizes.wal_bytes += bytes;
+  }
+  return sizes;
 }
 
 }  // namespace carillon::embedded

@@ -3,6 +3,11 @@
 #include "base/log.hpp"
 
 namespace carillon::embedded {
+namespace {
+
+constexpr int kLooksPerSizing = 10;
+
+}  // namespace
 
 StoreWatch::StoreWatch(base::EventLoop& loop, const Store& store, std::uint64_t disk_reserve_bytes)
     : store_(store), guard_(disk_reserve_bytes), timer_(loop.io()) {}
@@ -39,13 +44,15 @@ void StoreWatch::look_at_disk() {
 
 void StoreWatch::look_at_store() {
   const StoreFigures figures = store_.figures();
-  disk_bytes_ = figures.disk_bytes;
-  wal_bytes_ = figures.wal_bytes;
   memtable_bytes_ = figures.memtable_bytes;
   block_cache_bytes_ = figures.block_cache_bytes;
   write_stopped_ = figures.write_stopped;
   write_delayed_ = figures.write_delayed;
   stalled_ = figures.stalled;
+  if (looks_++ % kLooksPerSizing != 0) return;
+  const StoreSizes sizes = store_.sizes();
+  table_bytes_ = sizes.table_bytes;
+  wal_bytes_ = sizes.wal_bytes;
 }
 
 void StoreWatch::collect(ports::MetricSet& into) const {
@@ -53,7 +60,7 @@ void StoreWatch::collect(ports::MetricSet& into) const {
                          const std::atomic<std::uint64_t>& value) {
     into.gauge(name, help, static_cast<double>(value));
   };
-  bytes("carillon_store_size_bytes", "Table files of the store on disk.", disk_bytes_);
+  bytes("carillon_store_size_bytes", "Table files of the store on disk.", table_bytes_);
   bytes("carillon_store_wal_bytes", "Write-ahead log of the store on disk.", wal_bytes_);
   bytes("carillon_store_memtable_bytes", "What the store holds in memory until it is in table files.",
         memtable_bytes_);

@@ -13,7 +13,8 @@
 
 namespace carillon::embedded {
 
-/// Looks at the store and at its disk once a second, on a loop that nobody waits for: both may make it wait.
+/// Looks at the store and at its disk once a second (at the sizes of files, every ten), on a loop that nobody
+/// waits for: both may make it wait.
 class StoreWatch {
  public:
   StoreWatch(base::EventLoop& loop, const Store& store, std::uint64_t disk_reserve_bytes);
@@ -36,7 +37,8 @@ class StoreWatch {
   boost::asio::steady_timer timer_;
   std::atomic<bool> disk_open_{true};
   std::atomic<std::uint64_t> available_bytes_{0};
-  std::atomic<std::uint64_t> disk_bytes_{0}, wal_bytes_{0}, memtable_bytes_{0}, block_cache_bytes_{0};
+  int looks_ = 0;
+  std::atomic<std::uint64_t> table_bytes_{0}, wal_bytes_{0}, memtable_bytes_{0}, block_cache_bytes_{0};
   std::atomic<bool> write_stopped_{false}, write_delayed_{false};
   std::atomic<std::chrono::microseconds> stalled_{};
 };

@@ -118,6 +118,7 @@ void Connection::flush() {
     if (blocked_ && (out_.bytes() < before || waiting_since_ == base::Monotonic{}))
       waiting_since_ = loop_.now();
   }
+  account(out_.bytes());
   if (!out_.empty()) return;
   waiting_since_ = {};
   if (finishing_) {
@@ -132,6 +133,13 @@ Transport::Status Connection::send_queued() {
   const Transport::Status status = transport_.write(out_);
   if (is_websocket_) loop_.figures().bytes_sent.add(before - out_.bytes());
   return status;
+}
+
+/// Once a flush, and not where frames are queued: what the socket takes at once was never waiting.
+void Connection::account(std::size_t queued) {
+  if (!is_websocket_) return;
+  loop_.figures().outbound_bytes.change(accounted_, queued);
+  accounted_ = queued;
 }
 
 void Connection::make_room() {
@@ -165,6 +173,7 @@ void Connection::close() {
   if (closed()) return;
   transport_.close();
   out_.clear();
+  account(0);
   std::string().swap(unread_);
   const std::shared_ptr<Protocol> protocol = std::move(protocol_);
   loop_.remove(*this);

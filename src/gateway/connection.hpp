@@ -97,6 +97,7 @@ class Connection final : public PollTarget {
   void deliver_unread();
   void start_lingering();
   Transport::Status send_queued();
+  void account(std::size_t queued);
 
   GatewayLoop& loop_;
   Transport transport_;
@@ -104,6 +105,7 @@ class Connection final : public PollTarget {
   std::shared_ptr<Protocol> protocol_;
   std::string unread_;  ///< what the protocol was not done with
   std::uint32_t unread_at_ = 0;
+  std::size_t accounted_ = 0;  ///< of a WebSocket: bytes of out_ that the loop's figures have
   IpAddress peer_;
   std::optional<IpAddress> counted_for_;
   base::Monotonic waiting_since_{};  ///< blocked or lingering since

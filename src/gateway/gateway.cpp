@@ -117,6 +117,7 @@ void Gateway::collect(ports::MetricSet& into) const {
     into.histogram("carillon_loop_lag_seconds", "How late the timers of event loops come by",
                    ports::HistogramUnit::microseconds, loop->figures().lag.snapshot(),
                    {{"loop", loop->events().name()}});
+    loop->figures().due.collect(into, loop->events().name());
   }
   into.gauge("carillon_connections", "Live WebSockets", static_cast<double>(connection_count()));
   into.gauge("carillon_unsent_bytes", "Large HTTP answers that their readers have not taken yet",

@@ -199,6 +199,7 @@ void GatewayLoop::schedule_tick() {
   const bool quick = desk_.watching() || drained_;
   tick_ = std::min(quick ? kQuickTick : kTick, std::max(front_->timing.sweep, std::chrono::milliseconds(1)));
   timer_.expires_after(tick_);
+  figures_.due.expect(timer_.expiry());
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
     figures_.lag.record(base::monotonic_now() - timer_.expiry());
@@ -268,6 +269,7 @@ void GatewayLoop::drain_some(base::Monotonic time) {
 void GatewayLoop::close_all() {
   if (listener_ >= 0) ::close(std::exchange(listener_, -1));
   timer_.cancel();
+  figures_.due.stop();
   while (!connections_.empty()) {
     Connection& connection = *connections_.back();
     if (WebSocketSession* const socket = connection.protocol()->websocket()) {

@@ -37,7 +37,8 @@ std::string_view date_line() {
 void write_response(OutboundQueue& out, ports::HttpResponse response, const ResponseFrame& frame) {
   const bool bodiless = response.status == 204 || response.status == 304 || response.status < 200;
   std::string head;
-  head.reserve(320 + (response.body.size() <= kJoined ? response.body.size() : 0));
+  const std::string_view content = response.content();
+  head.reserve(320 + (content.size() <= kJoined ? content.size() : 0));
   head += frame.http_1_0 ? "HTTP/1.0 " : "HTTP/1.1 ";
   head += std::to_string(response.status);
   head += ' ';
@@ -47,7 +48,7 @@ void write_response(OutboundQueue& out, ports::HttpResponse response, const Resp
   if (!bodiless) {
     if (!response.content_type.empty() && fits_on_a_line(response.content_type))
       head.append("Content-Type: ").append(response.content_type).append("\r\n");
-    head.append("Content-Length: ").append(std::to_string(response.body.size())).append("\r\n");
+    head.append("Content-Length: ").append(std::to_string(content.size())).append("\r\n");
   }
   head += "X-Content-Type-Options: nosniff\r\n";
   for (const auto& [name, value] : response.headers)
@@ -64,11 +65,12 @@ void write_response(OutboundQueue& out, ports::HttpResponse response, const Resp
     head += "Connection: keep-alive\r\n";
   head += "\r\n";
   if (frame.head || bodiless) return out.append(std::string_view(head));
-  if (response.body.size() <= kJoined) {
-    head += response.body;
+  if (content.size() <= kJoined) {
+    head += content;
     return out.append(std::string_view(head));
   }
   out.append(std::string_view(head));
+  if (!response.shared_body.empty()) return out.append_shared(std::move(response.shared_owner), content);
   out.append(std::move(response.body));
 }
 

@@ -106,7 +106,9 @@ std::uint64_t HttpSession::begin_exchange() {
   exchange.method = method_number(request.method);
   if (head_done_) {
     exchange.pattern = static_cast<std::uint16_t>(front().routes.pattern_number(match_.route));
-    exchange.trace = ports::begin_trace(front().services->tracer, request.incoming_trace());
+    const auto incoming = request.incoming_trace();
+    if (incoming || (match_.route && match_.route->traced))
+      exchange.trace = ports::begin_trace(front().services->tracer, incoming);
   }
   exchange.head = request.method == "HEAD";
   exchange.http_1_0 = parser_->http_1_0();
@@ -126,6 +128,7 @@ void HttpSession::on_request() {
   first_ = false;
   ports::HttpRequest request = std::move(parser_->request());
   request.trace = exchanges_.back().trace;
+  if (request.trace && request.trace->sampled) request.completed_ns = base::now_ns();
   const bool http_1_0 = parser_->http_1_0();
   const bool websocket = parser_->mentions_websocket();
   const bool wants_websocket = parser_->wants_websocket();
@@ -147,8 +150,12 @@ void HttpSession::route(std::uint64_t number, ports::HttpRequest request) {
   if (!match_.route) return answer(number, unrouted(request));
   request.parameters = std::move(match_.parameters);
   Held held{number, std::move(request), match_.route, {}};
-  if (held.route->access == ports::Access::open) return hand_over(std::move(held));
-  authenticate(std::move(held));
+  if (held.route->access == ports::Access::token) return authenticate(std::move(held));
+  // Nobody looks at it here; but who sends it is to learn that it shows up in logs on the way.
+  if (held.request.header("upgrade").empty() && held.request.query_value("token"))
+    return answer(number, ports::HttpResponse::error(
+                              model::Error(errors::kUnauthorized, "a token in the URL is not accepted")));
+  hand_over(std::move(held));
 }
 
 /// OPTIONS where no route takes it: a browser's preflight, or the question what may be asked.
@@ -203,12 +210,13 @@ void HttpSession::authenticate(Held held) {
                      loop.now() - verified_at_ < kTokenRemembered &&
                      identity_->expires_at > loop.front().timing.wall();
   const Services& services = *loop.front().services;
-  held.span = ports::OpenSpan::below(services.tracer, "authorize", held.request.trace);
+  if (services.tracer && held.request.trace)
+    held.span = held.route->traced ? ports::OpenSpan::below(services.tracer, "authorize", held.request.trace)
+                                   : ports::OpenSpan::as(services.tracer, "authorize", held.request.trace,
+                                                         held.request.incoming_trace());
   if (known) {
     loop.figures().authorizations.count(identity_);
-    held.span.end(false);
-    held.request.identity = identity_;
-    return hand_over(std::move(held));
+    return authorized(std::move(held), identity_);
   }
   const auto token = services.token_of(held.request);
   if (!token) return on_identity(std::move(held), std::unexpected(token.error()));
@@ -227,17 +235,23 @@ void HttpSession::on_identity(Held held, base::Result<model::IdentityPtr> identi
   const auto alive = shared_from_this();
   authenticating_ = false;
   connection_->loop().figures().authorizations.count(identity);
-  held.span.end(!identity);
   if (identity) {
     authorization_ = held.request.header("authorization");
     identity_ = *identity;
     verified_at_ = connection_->loop().now();
-    held.request.identity = std::move(*identity);
-    hand_over(std::move(held));
+    authorized(std::move(held), std::move(*identity));
   } else {
     answer(held.number, ports::HttpResponse::error(identity.error()));
   }
   proceed();
+}
+
+/// Only who has a token leaves spans: nobody else can fill the exporter.
+void HttpSession::authorized(Held held, model::IdentityPtr identity) {
+  if (held.span && held.request.incoming_trace()) front().services->tracer->admit(*held.request.trace);
+  if (held.span && held.request.trace->recorded()) held.span.end(false);
+  held.request.identity = std::move(identity);
+  hand_over(std::move(held));
 }
 
 void HttpSession::hand_over(Held held) {
@@ -281,7 +295,7 @@ void HttpSession::answer(std::uint64_t number, ports::HttpResponse response) {
   if (connection_) proceed();
 }
 
-/// Counts a large answer until its reader has taken it. False when there is no room for it.
+/// Counts a large answer of its own until its reader has taken it. False when there is no room for it.
 bool HttpSession::charge(Exchange& exchange) {
   const std::size_t size = exchange.response.body.size();
   if (size <= kSmallAnswer) return true;

@@ -81,6 +81,7 @@ class HttpSession final : public Protocol, public std::enable_shared_from_this<H
   ports::HttpResponse options(const ports::HttpRequest& request, const Exchange& exchange) const;
   ports::HttpResponse unrouted(const ports::HttpRequest& request) const;
   void authenticate(Held held);
+  void authorized(Held held, model::IdentityPtr identity);
   void on_identity(Held held, base::Result<model::IdentityPtr> identity);
   void hand_over(Held held);
 

@@ -24,6 +24,13 @@ bool always_shown(std::size_t index) {
   return text == "401" || text == "403" || text == "429" || text == "503";
 }
 
+/// Answers to a route that are always there, for the same reason.
+bool always_shown(const RoutePattern& route, std::string_view method, std::size_t status) {
+  if (route.methods.empty()) return method == "GET" && status == index_of_status(404);
+  return std::ranges::find(route.methods, method) != route.methods.end() &&
+         (status == index_of_status(200) || status == index_of_status(500) || status == index_of_status(503));
+}
+
 template <typename Value>
 std::uint64_t sum(std::span<const LoopFigures* const> loops, Value value) {
   std::uint64_t total = 0;
@@ -72,10 +79,10 @@ const LoopFigures::Answers* LoopFigures::answers(std::size_t pattern) const {
   return pattern < patterns_ ? answers_[pattern].load(std::memory_order_acquire) : nullptr;
 }
 
-void LoopFigures::collect(std::span<const LoopFigures* const> loops, std::span<const std::string> patterns,
+void LoopFigures::collect(std::span<const LoopFigures* const> loops, std::span<const RoutePattern> patterns,
                           ports::MetricSet& into) {
   collect_sockets(loops, into);
-  collect_answers(loops, kUnrouted, "unrouted", into);
+  collect_answers(loops, kUnrouted, {"unrouted", {}}, into);
   for (std::size_t i = 0; i < patterns.size(); ++i) collect_answers(loops, i + 1, patterns[i], into);
 }
 
@@ -95,6 +102,9 @@ void LoopFigures::collect_sockets(std::span<const LoopFigures* const> loops, por
         &LoopFigures::delivery_retries);
   total("carillon_slow_consumers_total", "Connections closed because they did not read what they were sent",
         &LoopFigures::slow_consumers);
+  into.gauge(
+      "carillon_outbound_bytes", "Frames for WebSockets that their sockets have not taken yet",
+      static_cast<double>(sum(loops, [](const LoopFigures& each) { return each.outbound_bytes.value(); })));
   for (std::size_t i = 0; i < kCodes; ++i)
     into.counter("carillon_connections_closed_total", "WebSockets closed, by the code that ended them",
                  sum(loops, [&](const LoopFigures& each) { return each.closed_[i].value(); }),
@@ -108,24 +118,23 @@ void LoopFigures::collect_sockets(std::span<const LoopFigures* const> loops, por
 }
 
 void LoopFigures::collect_answers(std::span<const LoopFigures* const> loops, std::size_t pattern,
-                                  const std::string& route, ports::MetricSet& into) {
+                                  const RoutePattern& route, ports::MetricSet& into) {
   base::Histogram duration;
   for (const LoopFigures* each : loops)
     if (const Answers* answers = each->answers(pattern)) duration.merge(answers->duration.snapshot());
-  if (duration.empty() && pattern != kUnrouted) return;
-  into.histogram("carillon_http_request_duration_seconds",
-                 "From the complete request to its answer being queued", ports::HistogramUnit::microseconds,
-                 std::move(duration), {{"route", route}});
+  if (!duration.empty() || pattern == kUnrouted)
+    into.histogram("carillon_http_request_duration_seconds",
+                   "From the complete request to its answer being queued", ports::HistogramUnit::microseconds,
+                   std::move(duration), {{"route", route.path}});
   for (std::size_t method = 0; method < kMethods; ++method)
     for (std::size_t status = 0; status < kStatuses; ++status) {
       const auto count = sum(loops, [&](const LoopFigures& each) {
         const Answers* answers = each.answers(pattern);
         return answers ? answers->count[method][status].value() : 0;
       });
-      const bool first = pattern == kUnrouted && method == 0 && status == index_of_status(404);
-      if (count > 0 || first)
+      if (count > 0 || always_shown(route, kMethodNames[method], status))
         into.counter("carillon_http_requests_total", "HTTP requests answered, upgrades not among them", count,
-                     {{"route", route},
+                     {{"route", route.path},
                       {"method", std::string(kMethodNames[method])},
                       {"status", status_text(status)}});
     }

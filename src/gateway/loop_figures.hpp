@@ -11,7 +11,9 @@
 
 #include "base/recorder.hpp"
 #include "gateway/http_status.hpp"
+#include "gateway/route_table.hpp"
 #include "ports/authorization_counts.hpp"
+#include "ports/loop_due.hpp"
 
 namespace carillon::gateway {
 
@@ -39,9 +41,12 @@ class LoopFigures {
   base::Counter bytes_sent;
   base::Counter delivery_retries;
   base::Counter slow_consumers;
+  /// Frames that wait for their sockets to take them.
+  base::Level outbound_bytes;
   ports::AuthorizationCounts<base::Counter> authorizations;
   /// How late the loop's timer came by: what was due, or came in, waited as long.
   base::Recorder lag;
+  ports::LoopDue due;
 
   void connection_closed(std::uint16_t code);
   void upgrade_refused(int status);
@@ -52,7 +57,7 @@ class LoopFigures {
 
   /// The sums over all loops of a gateway, but for the lag. `patterns` are those of the route table, in the
   /// order of their numbers.
-  static void collect(std::span<const LoopFigures* const> loops, std::span<const std::string> patterns,
+  static void collect(std::span<const LoopFigures* const> loops, std::span<const RoutePattern> patterns,
                       ports::MetricSet& into);
 
  private:
@@ -65,7 +70,7 @@ class LoopFigures {
   };
   static void collect_sockets(std::span<const LoopFigures* const> loops, ports::MetricSet& into);
   static void collect_answers(std::span<const LoopFigures* const> loops, std::size_t pattern,
-                              const std::string& route, ports::MetricSet& into);
+                              const RoutePattern& route, ports::MetricSet& into);
   const Answers* answers(std::size_t pattern) const;
 
   std::array<base::Counter, kCodes> closed_;

@@ -40,9 +40,10 @@ RouteTable::RouteTable(std::vector<ports::Route> routes, std::string stage)
       if (other->method == route.method)
         throw std::runtime_error("two routes for " + route.method + " " + route.path);
     same_path->push_back(&route);
-    const auto name = std::ranges::find(names_, route.path);
-    numbers_.push_back(static_cast<std::size_t>(name - names_.begin()) + 1);
-    if (name == names_.end()) names_.push_back(route.path);
+    auto path = std::ranges::find(paths_, route.path, &RoutePattern::path);
+    if (path == paths_.end()) path = paths_.insert(paths_.end(), {route.path, {}});
+    path->methods.push_back(route.method);
+    numbers_.push_back(static_cast<std::size_t>(path - paths_.begin()) + 1);
   }
   std::ranges::sort(patterns_, {}, [](const Pattern& pattern) {
     return std::ranges::count(pattern.segments, std::string());

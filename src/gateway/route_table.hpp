@@ -16,6 +16,12 @@ struct RouteMatch {
   std::string allow;                    ///< the path's methods, for `Allow`; empty: the path is unknown
 };
 
+/// A path as the routes spell it, and the methods that they answer there.
+struct RoutePattern {
+  std::string path;
+  std::vector<std::string> methods;
+};
+
 /// Which route answers a request (CONTRACT §2). Immutable, any thread.
 class RouteTable {
  public:
@@ -30,8 +36,8 @@ class RouteTable {
   std::string_view canonical(std::string_view path) const;
   /// `path` in canonical form. HEAD is answered by GET's route. A literal segment wins over a `{…}` one.
   RouteMatch find(std::string_view method, std::string_view path) const;
-  /// All paths as the routes spell them, each once.
-  const std::vector<std::string>& patterns() const { return names_; }
+  /// All paths, each once.
+  const std::vector<RoutePattern>& patterns() const { return paths_; }
   /// 1 + the place of the path of `route`, which is one of this table's, among patterns(); 0 for none.
   std::size_t pattern_number(const ports::Route* route) const {
     return route ? numbers_[static_cast<std::size_t>(route - routes_.data())] : 0;
@@ -53,7 +59,7 @@ class RouteTable {
                      RouteMatch& match);
 
   std::vector<ports::Route> routes_;
-  std::vector<std::string> names_;
+  std::vector<RoutePattern> paths_;
   std::vector<std::size_t> numbers_;  ///< of each of routes_
   std::string stage_;                 ///< with its slash, or empty
   std::unordered_map<std::string, std::vector<const ports::Route*>, Hash, std::equal_to<>> literal_;

@@ -311,7 +311,7 @@ void MessageStorage::bury(StorageProgress::Failing failing) {
   letter.attempts = failing.attempts;
   letter.enqueued_at = base::now_ms();
   letter.reason = failing.reason;
-  if (base::log::enabled(base::log::Level::error)) {
+  if (base::log::enabled(base::log::Level::error) && lines_.allow(base::monotonic_now())) {
     model::MessageFields fields(*failing.message);
     base::log::write(base::log::Level::error, "message_storage_failed", "a message goes to MessageStorageDLQ",
                      fields.add({"reason", failing.reason}).list());
@@ -322,6 +322,12 @@ void MessageStorage::bury(StorageProgress::Failing failing) {
                   shared->burials.emplace_back(position, done.has_value());
                   shared->wake.notify_one();
                 });
+}
+
+void MessageStorage::report_suppressed() {
+  if (const std::uint64_t count = lines_.take_suppressed(); count > 0)
+    base::log::error("message_storage_failed_sampled", "per-message lines held back",
+                     {{"count", count}, {"total", lines_.suppressed()}});
 }
 
 void MessageStorage::note_burials() {

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/log_sampler.hpp"
 #include "base/recorder.hpp"
 #include "message_storage/storage_progress.hpp"
 #include "ports/completion.hpp"
@@ -79,6 +80,11 @@ class MessageStorage {
   Status status() const;
   const Counts& counts() const { return counts_; }
 
+  /// Logs how many lines of single messages were held back since the last call. One thread, whichever.
+  void report_suppressed();
+  /// How many that was since the start. Any thread.
+  std::uint64_t lines_suppressed() const { return lines_.suppressed(); }
+
  private:
   /// What other threads touch; outlives this object in completions that come late.
   struct Shared;
@@ -104,7 +110,8 @@ class MessageStorage {
   ports::MessageSpans spans_;
   std::shared_ptr<Shared> shared_;
   Counts counts_;
-  StorageProgress progress_;  ///< storage thread only, like all below
+  base::LogSampler lines_{20};  ///< per message: a disk that fails can fail many
+  StorageProgress progress_;    ///< storage thread only, like all below
   model::Position written_cursor_ = 0;
   int failures_in_a_row_ = 0;
   std::thread thread_;

@@ -1,5 +1,7 @@
 #include "metric_collector/alarm_watch.hpp"
 
+#include <utility>
+
 #include "base/log.hpp"
 
 namespace carillon::metric_collector {
@@ -57,25 +59,28 @@ AlarmWatch::AlarmWatch(std::vector<AlarmRule> rules, ReadPoints read, Notify not
 void AlarmWatch::look(base::EpochMs now) {
   for (Watched& each : alarms_) {
     const base::EpochMs to = complete_to(each.alarm.rule(), now);
-    if (to == each.evaluated_to) continue;
-    each.evaluated_to = to;
-    evaluate(each, to, now);
+    if (to != each.evaluated_to && evaluate(each, to, now)) each.evaluated_to = to;
   }
 }
 
-void AlarmWatch::evaluate(Watched& watched, base::EpochMs to, base::EpochMs now) {
+bool AlarmWatch::evaluate(Watched& watched, base::EpochMs to, base::EpochMs now) {
   const AlarmRule& rule = watched.alarm.rule();
   const base::EpochMs from = to - rule.evaluation_periods * rule.period.count();
   const auto points = read_(*rule.metric, from, to, rule.period);
-  if (!points)
-    return base::log::warn("alarm_not_evaluated", "the series of an alarm cannot be read",
-                           {{"alarm", rule.name}, {"reason", points.error().details()}});
+  if (!points) {
+    if (!std::exchange(watched.failing, true))
+      base::log::warn("alarm_not_evaluated", "the series of an alarm cannot be read",
+                      {{"alarm", rule.name}, {"reason", points.error().details()}});
+    return false;
+  }
+  watched.failing = false;
   const AlarmState before = watched.alarm.status().state;
-  if (!watched.alarm.evaluate(values_of(rule, *points, from), now)) return;
+  if (!watched.alarm.evaluate(values_of(rule, *points, from), now)) return true;
   watched.state.store(watched.alarm.status().state, std::memory_order_relaxed);
   const AlarmChange change{rule, before, watched.alarm.status()};
   log_change(change);
   if (notify_) notify_(change);
+  return true;
 }
 
 std::string AlarmWatch::json() const {

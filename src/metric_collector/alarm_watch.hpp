@@ -13,8 +13,10 @@
 namespace carillon::metric_collector {
 
 /// Evaluates every alarm at the end of each of its periods, which begin at whole multiples since 1970; a
-/// second later, when the period's last figures are in its series. States are not kept: after a start an
-/// alarm has INSUFFICIENT_DATA until its first evaluation. The collector's loop only, but for collect().
+/// second later, when the period's last figures are in its series. One whose series cannot be read then is
+/// evaluated at the first look that can; the first failure in a row is logged. States are not kept: after a
+/// start an alarm has INSUFFICIENT_DATA until its first evaluation. The collector's loop only, but for
+/// collect().
 class AlarmWatch final : public ports::MetricSource {
  public:
   /// MetricSeries::points.
@@ -36,11 +38,13 @@ class AlarmWatch final : public ports::MetricSource {
   struct Watched {
     Alarm alarm;
     base::EpochMs evaluated_to;
+    bool failing = false;           ///< its series could not be read the last time
     std::atomic<AlarmState> state;  ///< the alarm's, for other threads
 
     Watched(AlarmRule rule, base::EpochMs now);
   };
-  void evaluate(Watched& watched, base::EpochMs to, base::EpochMs now);
+  /// Whether the alarm's series could be read.
+  bool evaluate(Watched& watched, base::EpochMs to, base::EpochMs now);
 
   std::deque<Watched> alarms_;
   ReadPoints read_;

@@ -8,9 +8,19 @@ namespace {
 using model::Result;
 
 constexpr std::size_t kMaxUsersInBudget = 100000;
+constexpr auto kMsPerSample = static_cast<std::int64_t>(1000 / ClientLatencies::kSamplesPerSecond);
 
 std::uint64_t difference(std::uint64_t a, std::uint64_t b) {
   return a > b ? a - b : b - a;
+}
+
+/// What a request costs of the budget; a batch without entries one.
+std::size_t size_of(const SampleBatch& batch) {
+  return std::max<std::size_t>(1, batch.entries.size());
+}
+std::size_t size_of(const ClientSamples& samples) {
+  const auto* batch = std::get_if<SampleBatch>(&samples);
+  return batch != nullptr ? size_of(*batch) : 1;
 }
 
 /// How long a message can have been under way at most, seen at `now`, which a clock put back may have made
@@ -39,19 +49,37 @@ ClientLatencies::ClientLatencies(std::chrono::milliseconds high_latency)
     : high_latency_us_(static_cast<std::uint64_t>(std::chrono::microseconds(high_latency).count())),
       budget_(kSamplesPerSecond, kSamplesAtOnce, kMaxUsersInBudget) {}
 
-Result<void> ClientLatencies::admit(std::string_view user, const ClientSamples& samples,
-                                    base::Monotonic now) {
-  const auto* batch = std::get_if<SampleBatch>(&samples);
-  const std::size_t count = batch != nullptr ? std::max<std::size_t>(1, batch->entries.size()) : 1;
-  const auto wait_ms = budget_.take(user, now, static_cast<double>(count));
+Result<void> ClientLatencies::admit(std::string_view user, base::Monotonic now) {
+  const auto wait_ms = budget_.take(user, now);
   if (wait_ms == 0) return {};
-  refused_rate_.add(count);
+  refused_rate_.add();
   return std::unexpected(model::retry_later(model::errors::kTooManyRequests, wait_ms));
 }
 
-std::unexpected<base::Error> ClientLatencies::implausible(base::Error error) {
-  refused_implausible_.add();
+Result<void> ClientLatencies::admit_rest(std::string_view user, const ClientSamples& samples,
+                                         base::Monotonic now) {
+  const std::size_t count = size_of(samples);
+  if (count == 1) return {};
+  const auto wait_ms = budget_.take(user, now, static_cast<double>(count - 1));
+  if (wait_ms == 0) return {};
+  refused_rate_.add(count);
+  // Who comes back needs the first one again as well.
+  return std::unexpected(model::retry_later(model::errors::kTooManyRequests, wait_ms + kMsPerSample));
+}
+
+std::unexpected<base::Error> ClientLatencies::implausible(base::Error error, std::size_t samples) {
+  refused_implausible_.add(samples);
   return std::unexpected(std::move(error));
+}
+
+bool ClientLatencies::enter(std::string_view user, const model::MessageId& message,
+                            base::EpochMs published_at, base::EpochMs now) {
+  using enum SampleLedger::Entry;
+  const bool late = (now - published_at) * 1000 > kMostLatencyUs + kClockSkewUs;
+  const auto entry = late ? too_old : ledger_.enter(user, message, published_at);
+  if (entry == repeated) refused_repeated_.add();
+  if (entry == too_old) refused_too_old_.add();
+  return entry == counts;
 }
 
 Result<std::size_t> ClientLatencies::take(std::string_view user, const SingleSample& sample,
@@ -70,59 +98,48 @@ Result<std::size_t> ClientLatencies::take(std::string_view user, const SingleSam
   const auto latency = plausible(received_at_us - message->published_at * 1000, network_us,
                                  most_us(message->published_at, now));
   if (!latency) return implausible(latency.error());
-  if (!ledger_.enter(user, sample.message, message->published_at)) {
-    refused_repeated_.add();
-    return 0;
-  }
+  if (!enter(user, sample.message, message->published_at, now)) return 0;
   record(*latency);
   if (const auto jitter = last_.next(user, latency->end_to_end_us)) jitter_.record(*jitter);
   singles_.add();
   return 1;
 }
 
-Result<std::vector<ClientLatencies::Checked>> ClientLatencies::check(const SampleBatch& batch,
-                                                                     const ports::MessageTimesWindow& window,
-                                                                     base::EpochMs now) {
-  std::vector<Checked> checked;
-  checked.reserve(batch.entries.size());
-  for (const BatchEntry& each : batch.entries) {
-    const auto times = each.message ? window.find(*each.message) : std::nullopt;
-    std::optional<std::int64_t> most;
-    if (times) most = most_us(times->published_at, now);
-    const auto latency = plausible(each.end_to_end_us, each.network_us, most);
-    if (!latency) return std::unexpected(latency.error());
-    Checked& entry = checked.emplace_back();
-    entry.latency = *latency;
-    if (times) {
-      entry.message = each.message;
-      entry.published_at = times->published_at;
-    }
-  }
-  return checked;
+bool ClientLatencies::may_count(std::string_view user, const BatchEntry& entry,
+                                const ports::MessageTimesWindow& window, base::EpochMs now) {
+  const auto times = entry.message ? window.find(*entry.message) : std::nullopt;
+  // Ids that nobody published are not remembered: they would push out those that somebody did.
+  if (!times) return true;
+  if (plausible(entry.end_to_end_us, entry.network_us, most_us(times->published_at, now)))
+    return enter(user, *entry.message, times->published_at, now);
+  refused_implausible_.add();
+  return false;
 }
 
 Result<std::size_t> ClientLatencies::take(std::string_view user, const SampleBatch& batch,
                                           const ports::MessageTimesWindow& window, base::EpochMs now) {
+  const std::size_t samples = size_of(batch);
   const auto jitter = batch.jitter_us ? plausible_jitter(*batch.jitter_us) : Result<std::uint64_t>(0);
-  if (!jitter) return implausible(jitter.error());
-  const auto checked = check(batch, window, now);
-  if (!checked) return implausible(checked.error());
+  if (!jitter) return implausible(jitter.error(), samples);
+  std::vector<ClientLatency> latencies;
+  latencies.reserve(batch.entries.size());
+  for (const BatchEntry& each : batch.entries) {
+    const auto latency = plausible(each.end_to_end_us, each.network_us, std::nullopt);
+    if (!latency) return implausible(latency.error(), samples);
+    latencies.push_back(*latency);
+  }
   std::size_t counted = 0;
   std::uint64_t differences = 0, before = 0;
-  for (const Checked& each : *checked) {
-    // Ids that nobody published are not remembered: they would push out those that somebody did.
-    if (each.message && !ledger_.enter(user, *each.message, each.published_at)) {
-      refused_repeated_.add();
-      continue;
-    }
-    record(each.latency);
-    if (counted > 0) differences += difference(before, each.latency.end_to_end_us);
-    before = each.latency.end_to_end_us;
+  for (std::size_t i = 0; i < latencies.size(); ++i) {
+    if (!may_count(user, batch.entries[i], window, now)) continue;
+    record(latencies[i]);
+    if (counted > 0) differences += difference(before, latencies[i].end_to_end_us);
+    before = latencies[i].end_to_end_us;
     ++counted;
   }
   batched_.add(counted);
-  const bool only_repeated = counted == 0 && !checked->empty();
-  if (batch.jitter_us && !only_repeated)
+  const bool all_left_out = counted == 0 && !latencies.empty();
+  if (batch.jitter_us && !all_left_out)
     jitter_.record(*jitter);
   else if (counted > 1 && !batch.jitter_us)
     jitter_.record(differences / (counted - 1));
@@ -151,11 +168,14 @@ void ClientLatencies::collect(ports::MetricSet& into) const {
   for (const auto& [shape, counter] : {std::pair("single", &singles_), std::pair("batch", &batched_)})
     into.counter("carillon_client_samples_total", "Latencies that clients measured and that were counted",
                  counter->value(), {{"shape", shape}});
-  for (const auto& [reason, counter] :
-       {std::pair("implausible", &refused_implausible_), std::pair("repeated", &refused_repeated_),
-        std::pair("unknown_message", &refused_unknown_), std::pair("rate", &refused_rate_)})
+  for (const auto& [reason, count] :
+       {std::pair("malformed", refused_malformed_.value()),
+        std::pair("implausible", refused_implausible_.value()),
+        std::pair("repeated", refused_repeated_.value()), std::pair("too_old", refused_too_old_.value()),
+        std::pair("unknown_message", refused_unknown_.value()), std::pair("rate", refused_rate_.value()),
+        std::pair("unavailable", refused_unavailable_.value())})
     into.counter("carillon_client_samples_refused_total", "What clients measured and what was not counted",
-                 counter->value(), {{"reason", reason}});
+                 count, {{"reason", reason}});
 }
 
 }  // namespace carillon::metric_collector

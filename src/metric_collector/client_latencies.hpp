@@ -35,10 +35,11 @@ class LastLatencies {
   std::unordered_map<std::string_view, std::list<User>::iterator> index_;
 };
 
-/// Counts what clients measured (CONTRACT §13). A sample of a known message counts once per user and message
-/// and cannot be older than the message is; a user has kSamplesPerSecond in the long run. What is refused is
-/// counted and leaves nothing in the figures. Time is passed in. The collector's loop only, but for
-/// collect().
+/// Counts what clients measured (CONTRACT §13). A sample of a known message counts once per user and message,
+/// until an hour after its publication, and cannot be longer than the message exists; a user has
+/// kSamplesPerSecond in the long run. What is refused is counted, a batch with all its entries, and leaves
+/// nothing in the figures. What was counted is not known after a restart: it may count again within the hour.
+/// Time is passed in. The collector's loop only, but for refuse_unavailable() and collect().
 class ClientLatencies final : public ports::MetricSource {
  public:
   static constexpr double kSamplesPerSecond = 100;
@@ -46,30 +47,36 @@ class ClientLatencies final : public ports::MetricSource {
 
   explicit ClientLatencies(std::chrono::milliseconds high_latency);
 
-  /// Takes `samples` from the user's budget; a request without any costs one. Errors: too_many_requests.
-  model::Result<void> admit(std::string_view user, const ClientSamples& samples, base::Monotonic now);
+  /// Takes one sample from the user's budget, before the body is read. Errors: too_many_requests.
+  model::Result<void> admit(std::string_view user, base::Monotonic now);
+  /// Takes the rest of `samples`. Errors: too_many_requests.
+  model::Result<void> admit_rest(std::string_view user, const ClientSamples& samples, base::Monotonic now);
+  /// Counts a body that is none.
+  void refuse_malformed() { refused_malformed_.add(); }
+  /// Counts a request that nobody could look at. Any thread.
+  void refuse_unavailable() { refused_unavailable_.add(); }
 
-  /// How many were counted: 1, or 0 for one that was before. `message` is one that the user may read, or null
-  /// when there is none. Without `times` the network's part is not known. Errors: not_found,
-  /// invalid_parameter (another number than the message's; a time that cannot be).
+  /// How many were counted: 1, or 0 for one that was before or that is too old. `message` is one that the
+  /// user may read, or null when there is none. Without `times` the network's part is not known. Errors:
+  /// not_found, invalid_parameter (another number than the message's; a time that cannot be).
   model::Result<std::size_t> take(std::string_view user, const SingleSample& sample,
                                   const model::Message* message,
                                   const std::optional<ports::MessageTimes>& times, base::EpochMs now);
-  /// How many entries were counted; all that can be, or none. Errors: invalid_parameter.
+  /// How many entries were counted. Left out are those of a known message that were counted before or are
+  /// longer than it exists: a refusal would tell which messages there are. Errors: invalid_parameter, for the
+  /// whole batch, when an entry cannot be whatever its message.
   model::Result<std::size_t> take(std::string_view user, const SampleBatch& batch,
                                   const ports::MessageTimesWindow& window, base::EpochMs now);
 
   void collect(ports::MetricSet& into) const override;
 
  private:
-  struct Checked {
-    ClientLatency latency;
-    std::optional<model::MessageId> message;  ///< when its times are known
-    base::EpochMs published_at = 0;
-  };
-  std::unexpected<base::Error> implausible(base::Error error);
-  model::Result<std::vector<Checked>> check(const SampleBatch& batch, const ports::MessageTimesWindow& window,
-                                            base::EpochMs now);
+  std::unexpected<base::Error> implausible(base::Error error, std::size_t samples = 1);
+  /// Whether a sample of a known message is one more. Else it is counted as refused.
+  bool enter(std::string_view user, const model::MessageId& message, base::EpochMs published_at,
+             base::EpochMs now);
+  bool may_count(std::string_view user, const BatchEntry& entry, const ports::MessageTimesWindow& window,
+                 base::EpochMs now);
   void record(const ClientLatency& latency);
 
   std::uint64_t high_latency_us_;
@@ -78,7 +85,9 @@ class ClientLatencies final : public ports::MetricSource {
   LastLatencies last_;
   base::Recorder end_to_end_, network_, jitter_;
   base::Counter high_, singles_, batched_;
-  base::Counter refused_implausible_, refused_repeated_, refused_unknown_, refused_rate_;
+  base::Counter refused_malformed_, refused_implausible_, refused_repeated_, refused_too_old_;
+  base::Counter refused_unknown_, refused_rate_;
+  base::SharedCounter refused_unavailable_;
 };
 
 }  // namespace carillon::metric_collector

@@ -13,6 +13,7 @@ using ports::HttpResponder;
 using ports::HttpResponse;
 
 constexpr int kMaxWaiting = 256;
+constexpr int kMaxWaitingOfAUser = 16;
 constexpr std::int64_t kRetryMs = 1000;
 
 class SampleDesk : public std::enable_shared_from_this<SampleDesk> {
@@ -23,8 +24,11 @@ class SampleDesk : public std::enable_shared_from_this<SampleDesk> {
 
   /// Any thread.
   void on_request(HttpRequest request, HttpResponder respond) {
-    auto place = waiting_.enter();
-    if (!place) return respond(HttpResponse::error(model::retry_later(model::errors::kOverloaded, kRetryMs)));
+    auto place = waiting_.enter(request.identity->user.str());
+    if (!place) {
+      latencies_.refuse_unavailable();
+      return respond(HttpResponse::error(model::retry_later(model::errors::kOverloaded, kRetryMs)));
+    }
     loop_.post([self = shared_from_this(), place = std::move(place), request = std::move(request),
                 respond = std::move(respond)]() mutable {
       self->read(std::move(request), std::move(respond), std::move(place));
@@ -39,10 +43,16 @@ class SampleDesk : public std::enable_shared_from_this<SampleDesk> {
   }
 
   void read(HttpRequest request, HttpResponder respond, WaitingRequests::Place place) {
-    const auto samples = parse_client_samples(request.body);
-    if (!samples) return answer(respond, std::unexpected(samples.error()));
     const std::string& user = request.identity->user.str();
-    if (const auto admitted = latencies_.admit(user, *samples, base::monotonic_now()); !admitted)
+    const base::Monotonic now = base::monotonic_now();
+    if (const auto admitted = latencies_.admit(user, now); !admitted)
+      return answer(respond, std::unexpected(admitted.error()));
+    const auto samples = parse_client_samples(request.body);
+    if (!samples) {
+      latencies_.refuse_malformed();
+      return answer(respond, std::unexpected(samples.error()));
+    }
+    if (const auto admitted = latencies_.admit_rest(user, *samples, now); !admitted)
       return answer(respond, std::unexpected(admitted.error()));
     if (const auto* batch = std::get_if<SampleBatch>(&*samples))
       return answer(respond, latencies_.take(user, *batch, window_, base::now_ms()));
@@ -60,8 +70,10 @@ class SampleDesk : public std::enable_shared_from_this<SampleDesk> {
 
   void take(const model::Identity& identity, const SingleSample& sample,
             const Result<model::MessagePtr>& message, HttpResponder& respond) {
-    if (!message && !message.error().is(model::errors::kNotFound))
+    if (!message && !message.error().is(model::errors::kNotFound)) {
+      latencies_.refuse_unavailable();
       return answer(respond, std::unexpected(message.error()));
+    }
     answer(respond, latencies_.take(identity.user.str(), sample, message ? message->get() : nullptr,
                                     window_.find(sample.message), base::now_ms()));
   }
@@ -70,7 +82,7 @@ class SampleDesk : public std::enable_shared_from_this<SampleDesk> {
   ClientLatencies& latencies_;
   ports::MessageHistory& history_;
   const ports::MessageTimesWindow& window_;
-  WaitingRequests waiting_{kMaxWaiting};
+  WaitingRequests waiting_{kMaxWaiting, kMaxWaitingOfAUser};
 };
 
 }  // namespace

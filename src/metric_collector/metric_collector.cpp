@@ -3,18 +3,22 @@
 #include "base/log.hpp"
 
 namespace carillon::metric_collector {
+
+using base::EpochMs;
+
 namespace {
 
-constexpr base::EpochMs kSecondMs = 1000;
+constexpr EpochMs kSecondMs = 1000;
 /// A timer that comes by a little before its second does not look twice.
-constexpr base::EpochMs kLeastPauseMs = 200;
+constexpr EpochMs kLeastPauseMs = 200;
 /// Twice in a slot: with what a look may be late by, no more than ten seconds are ever lost.
-constexpr std::chrono::seconds kFlushEvery{5};
+constexpr std::chrono::seconds kWriteEvery{5};
 constexpr std::chrono::hours kForgetEvery{1};
 
 }  // namespace
 
-MetricCollector::MetricCollector(ports::SeriesTable& table) : series_(table) {}
+MetricCollector::MetricCollector(ports::SeriesTable& table, std::function<EpochMs()> clock)
+    : clock_(std::move(clock)), table_(table), series_(table) {}
 
 MetricCollector::~MetricCollector() {
   stop();
@@ -24,12 +28,13 @@ void MetricCollector::add_source(const ports::MetricSource& source) {
   sources_.push_back(&source);
 }
 
-void MetricCollector::on_look(std::function<void(base::EpochMs now)> observer) {
+void MetricCollector::on_look(std::function<void(EpochMs now)> observer) {
   observers_.push_back(std::move(observer));
 }
 
 void MetricCollector::start() {
   running_ = true;
+  writer_.start();
   loop_.start();
   loop_.post([this] {
     look();
@@ -41,37 +46,63 @@ void MetricCollector::stop() {
   if (!std::exchange(running_, false)) return;
   loop_.post([this] {
     timer_.cancel();
+    due_.stop();
     look();
-    succeeded(series_.flush());
   });
   loop_.stop();
+  writer_.stop();
+  // How the last write went, nobody has said any more: what it wrote is written once more.
+  succeeded(series_.flush());
 }
 
 ports::MetricSet MetricCollector::figures() const {
   ports::MetricSet set;
   for (const ports::MetricSource* each : sources_) each->collect(set);
+  due_.collect(set, "metrics");
   set.counter("carillon_series_write_failures_total",
               "Writes of metric series that failed, and slots lost by it", series_.write_failures());
   return set;
 }
 
-void MetricCollector::look() {
-  const base::EpochMs now = base::now_ms();
-  follow(now);
-  for (const auto& each : observers_) each(now);
+void MetricCollector::look(base::Monotonic at) {
+  const EpochMs now = clock_();
+  follow(now, at);
+  const EpochMs time = std::max(now, series_.latest());
+  for (const auto& each : observers_) each(time);
 }
 
-void MetricCollector::follow(base::EpochMs now) {
+void MetricCollector::follow(EpochMs now, base::Monotonic at) {
+  if (forget_at_ == base::Monotonic()) forget_at_ = at + kForgetAfter;
   // Counters keep what comes meanwhile: nothing is lost while the current slots cannot be read.
   if (!loaded_ && !(loaded_ = succeeded(series_.load(now)))) return;
+  follow_clock(now, at);
   const bool ended = series_.take(figures(), now);
-  const base::Monotonic at = base::monotonic_now();
-  if (!ended && at - flushed_at_ < kFlushEvery) return;
-  flushed_at_ = at;
-  if (!succeeded(series_.flush())) return;
-  if (forgot_at_ != base::Monotonic() && at - forgot_at_ < kForgetEvery) return;
-  forgot_at_ = at;
-  succeeded(series_.forget_old(now));
+  if (ended || at - written_at_ >= kWriteEvery) write(at);
+}
+
+void MetricCollector::follow_clock(EpochMs now, base::Monotonic at) {
+  const EpochMs ahead = series_.latest() - now;
+  if (ahead <= kPutBackMs) return;
+  base::log::warn("clock_put_back", "the clock was put back; series go on from the time it says now",
+                  {{"by_ms", ahead}});
+  series_.go_back(now);
+  forget_at_ = at + kForgetAfter;
+}
+
+void MetricCollector::write(base::Monotonic at) {
+  auto cells = series_.begin_write();
+  if (!cells) return;
+  written_at_ = at;
+  const bool forgets = at >= forget_at_;
+  writer_.post([this, cells = std::move(cells), forgets, at, now = series_.latest()] {
+    const auto written = table_.write(*cells);
+    const auto forgot = written && forgets ? series_.forget_old(now) : written;
+    loop_.post([this, written = written.has_value(), forgot, forgets, at] {
+      series_.end_write(written);
+      // The clock may have been put back meanwhile.
+      if (succeeded(forgot) && forgets) forget_at_ = std::max(forget_at_, at + kForgetEvery);
+    });
+  });
 }
 
 bool MetricCollector::succeeded(const base::Result<void>& outcome) {
@@ -86,10 +117,11 @@ bool MetricCollector::succeeded(const base::Result<void>& outcome) {
 }
 
 void MetricCollector::schedule() {
-  const base::EpochMs now = base::now_ms();
-  base::EpochMs pause = kSecondMs - now % kSecondMs;
+  const EpochMs now = base::now_ms();
+  EpochMs pause = kSecondMs - now % kSecondMs;
   if (pause < kLeastPauseMs) pause += kSecondMs;
   timer_.expires_after(base::milliseconds(pause));
+  due_.expect(timer_.expiry());
   timer_.async_wait([this](boost::system::error_code error) {
     if (error) return;
     look();

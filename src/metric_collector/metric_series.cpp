@@ -5,6 +5,8 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <set>
+#include <tuple>
 
 namespace carillon::metric_collector {
 namespace {
@@ -104,6 +106,20 @@ Result<MetricSeries::Slot> MetricSeries::stored(const Metric& metric, Resolution
   return slot;
 }
 
+Result<MetricSeries::Slot> MetricSeries::known(const Metric& metric, Resolution resolution,
+                                               EpochMs start) const {
+  const auto ours = unwritten(metric, resolution);
+  if (const auto at = ours.find(start); at != ours.end()) return Slot{start, *at->second, true, false};
+  return stored(metric, resolution, start);
+}
+
+MetricSeries::Slot& MetricSeries::slot_of(const SeriesCell& cell) {
+  const Metric* metric = find_metric(cell.metric);
+  assert(metric);
+  Series& series = series_[static_cast<std::size_t>(metric - catalogue().data())];
+  return series.slots[cell.resolution == kResolutions[0] ? 0 : 1];
+}
+
 Result<void> MetricSeries::load(EpochMs now) {
   std::vector<Series> loaded(series_.size());
   EpochMs newest = 0;
@@ -136,12 +152,21 @@ bool MetricSeries::begin_slots(EpochMs now) {
         finished_.push_back(
             {std::string(catalogue()[i].name), kResolutions[r], slot.start, std::move(slot.values)});
       slot = Slot{start, {}, false, false};
-      // Only after the clock went back between two starts.
+      // Only after the clock went back.
       if (start <= stored_until_)
-        if (auto found = stored(catalogue()[i], kResolutions[r], start)) slot = std::move(*found);
+        if (auto found = known(catalogue()[i], kResolutions[r], start)) slot = std::move(*found);
     }
-  for (; finished_.size() > kMostUnwritten; finished_.pop_front()) write_failures_.add();
+  keep_bounds();
   return ended;
+}
+
+void MetricSeries::keep_bounds() {
+  for (; finished_.size() > kMostUnwritten; finished_.pop_front()) write_failures_.add();
+}
+
+void MetricSeries::go_back(EpochMs now) {
+  stored_until_ = std::max(stored_until_, latest_);
+  latest_ = now;
 }
 
 void MetricSeries::put(Series& series, const Histogram& values) {
@@ -185,24 +210,52 @@ bool MetricSeries::take(const ports::MetricSet& figures, EpochMs now) {
   return ended;
 }
 
-Result<void> MetricSeries::flush() {
-  std::vector<SeriesCell> cells(finished_.begin(), finished_.end());
+MetricSeries::Cells MetricSeries::begin_write() {
+  if (under_way_) return nullptr;
+  std::vector<SeriesCell> cells(std::make_move_iterator(finished_.begin()),
+                                std::make_move_iterator(finished_.end()));
+  finished_.clear();
   for (std::size_t i = 0; i < series_.size(); ++i)
     for (std::size_t r = 0; r < kResolutions.size(); ++r)
-      if (const Slot& slot = series_[i].slots[r]; slot.changed)
+      if (Slot& slot = series_[i].slots[r]; std::exchange(slot.changed, false))
         cells.push_back({std::string(catalogue()[i].name), kResolutions[r], slot.start, slot.values});
-  if (cells.empty()) return {};
-  if (auto written = table_.write(cells); !written) {
-    write_failures_.add();
-    return written;
-  }
-  finished_.clear();
-  for (Series& each : series_)
-    for (Slot& slot : each.slots) slot.changed = false;
-  return {};
+  if (!cells.empty()) under_way_ = std::make_shared<const std::vector<SeriesCell>>(std::move(cells));
+  return under_way_;
 }
 
-Result<void> MetricSeries::forget_old(EpochMs now) {
+void MetricSeries::end_write(bool written) {
+  if (written) return under_way_.reset();
+  write_failures_.add();
+  take_back();
+}
+
+void MetricSeries::take_back() {
+  if (!under_way_) return;
+  const Cells cells = std::move(under_way_);
+  under_way_.reset();
+  std::set<std::tuple<std::string_view, Resolution, EpochMs>> newer;
+  for (const SeriesCell& each : finished_) newer.emplace(each.metric, each.resolution, each.start);
+  std::vector<SeriesCell> ended;
+  for (const SeriesCell& each : *cells)
+    if (Slot& slot = slot_of(each); slot.start == each.start)
+      slot.changed = true;
+    else if (!newer.contains({each.metric, each.resolution, each.start}))
+      ended.push_back(each);
+  finished_.insert(finished_.begin(), std::make_move_iterator(ended.begin()),
+                   std::make_move_iterator(ended.end()));
+  keep_bounds();
+}
+
+Result<void> MetricSeries::flush() {
+  take_back();
+  const Cells cells = begin_write();
+  if (!cells) return {};
+  auto written = table_.write(*cells);
+  end_write(written.has_value());
+  return written;
+}
+
+Result<void> MetricSeries::forget_old(EpochMs now) const {
   if (auto forgot = table_.forget(Resolution::ten_seconds, now - kKeptTenSeconds.count()); !forgot)
     return forgot;
   return table_.forget(Resolution::five_minutes, now - kKeptFiveMinutes.count());
@@ -211,8 +264,11 @@ Result<void> MetricSeries::forget_old(EpochMs now) {
 std::map<EpochMs, const Histogram*> MetricSeries::unwritten(const Metric& metric,
                                                             Resolution resolution) const {
   std::map<EpochMs, const Histogram*> found;
-  for (const SeriesCell& each : finished_)
+  const auto add = [&](const SeriesCell& each) {
     if (each.resolution == resolution && each.metric == metric.name) found[each.start] = &each.values;
+  };
+  if (under_way_) std::ranges::for_each(*under_way_, add);
+  std::ranges::for_each(finished_, add);
   const Series& series = series_[static_cast<std::size_t>(&metric - catalogue().data())];
   for (std::size_t r = 0; r < kResolutions.size(); ++r)
     if (const Slot& slot = series.slots[r]; kResolutions[r] == resolution && slot.seen)

@@ -10,16 +10,17 @@ namespace carillon::metric_collector {
 SampleLedger::SampleLedger(std::size_t generation)
     : generation_(std::max<std::size_t>(1, generation)), key_(base::random_token(32)) {}
 
-bool SampleLedger::enter(std::string_view user, const model::MessageId& message, base::EpochMs published_at) {
-  if (published_at <= too_old_) return false;
+SampleLedger::Entry SampleLedger::enter(std::string_view user, const model::MessageId& message,
+                                        base::EpochMs published_at) {
+  if (published_at <= too_old_) return Entry::too_old;
   const std::uint64_t hash = hash_of(user, message);
-  if (previous_.hashes.contains(hash) || !current_.hashes.insert(hash).second) return false;
+  if (previous_.hashes.contains(hash) || !current_.hashes.insert(hash).second) return Entry::repeated;
   current_.newest = std::max(current_.newest, published_at);
   if (current_.hashes.size() >= generation_) {
     too_old_ = std::max(too_old_, previous_.newest);
     previous_ = std::exchange(current_, {});
   }
-  return true;
+  return Entry::counts;
 }
 
 std::uint64_t SampleLedger::hash_of(std::string_view user, const model::MessageId& message) const {

@@ -17,10 +17,12 @@ class SampleLedger {
  public:
   static constexpr std::size_t kGeneration = 262144;
 
+  enum class Entry : std::uint8_t { counts, repeated, too_old };
+
   explicit SampleLedger(std::size_t generation = kGeneration);
 
   /// Whether a sample may count: neither counted before nor too old. Remembers it then.
-  bool enter(std::string_view user, const model::MessageId& message, base::EpochMs published_at);
+  Entry enter(std::string_view user, const model::MessageId& message, base::EpochMs published_at);
   std::size_t size() const { return current_.hashes.size() + previous_.hashes.size(); }
 
  private:

@@ -14,6 +14,7 @@ using ports::HttpResponder;
 using ports::HttpResponse;
 
 constexpr int kMostWaiting = 64;
+constexpr int kMostWaitingOfAUser = 16;
 constexpr std::int64_t kRetryAfterMs = 1000;
 
 void answer(HttpResponder& respond, HttpResponse response) {
@@ -34,11 +35,11 @@ model::Result<std::string> series_json(const MetricSeries& series, const SeriesQ
 }
 
 ports::HttpHandler series_handler(MetricCollector& collector) {
-  return [&collector, waiting_requests = WaitingRequests(kMostWaiting)](HttpRequest request,
-                                                                        HttpResponder respond) {
+  return [&collector, waiting_requests = WaitingRequests(kMostWaiting, kMostWaitingOfAUser)](
+             HttpRequest request, HttpResponder respond) {
     const auto query = parse_series_query(request, base::now_ms());
     if (!query) return answer(respond, HttpResponse::error(query.error()));
-    auto waiting = waiting_requests.enter();
+    auto waiting = waiting_requests.enter(request.identity->user.str());
     if (!waiting)
       return answer(respond,
                     HttpResponse::error(model::retry_later(model::errors::kOverloaded, kRetryAfterMs)));

@@ -1,29 +1,26 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
+#include <string_view>
 
 namespace carillon::metric_collector {
 
-/// A bound on the requests that wait for the collector's loop. Any thread.
+/// A bound on the requests that wait for the collector's loop, and on those of one user, so that nobody takes
+/// all places. Any thread.
 class WaitingRequests {
  public:
   /// A request's place; given back when it goes.
   using Place = std::shared_ptr<void>;
 
-  explicit WaitingRequests(int most) : most_(most) {}
+  explicit WaitingRequests(int most) : WaitingRequests(most, most) {}
+  WaitingRequests(int most, int most_of_a_user);
 
   /// Null when there are too many.
-  Place enter() const {
-    if (taken_->fetch_add(1) < most_)
-      return Place(taken_.get(), [taken = taken_](void*) { taken->fetch_sub(1); });
-    taken_->fetch_sub(1);
-    return nullptr;
-  }
+  Place enter(std::string_view user = {}) const;
 
  private:
-  int most_;
-  std::shared_ptr<std::atomic<int>> taken_ = std::make_shared<std::atomic<int>>(0);
+  struct Taken;
+  std::shared_ptr<Taken> taken_;
 };
 
 }  // namespace carillon::metric_collector

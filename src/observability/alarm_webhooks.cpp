@@ -1,6 +1,7 @@
 #include "observability/alarm_webhooks.hpp"
 
 #include <optional>
+#include <utility>
 
 #include "base/ids.hpp"
 #include "base/log.hpp"
@@ -14,6 +15,7 @@ using std::chrono::seconds;
 constexpr seconds kAnswerTimeout{5};
 constexpr std::size_t kMaxAnswerBytes = 65536;
 constexpr std::size_t kIdBytes = 16;
+constexpr std::string_view kStopping = "the service stops";
 
 }  // namespace
 
@@ -43,12 +45,24 @@ void AlarmWebhooks::notify(const metric_collector::AlarmChange& change) {
   const auto found = channels_.find(change.rule.name);
   if (found == channels_.end()) return;
   Channel& channel = *found->second;
+  if (stopped_) return give_up(channel, kStopping);
   if (channel.waiting.size() >= kMaxWaiting) {
     give_up(channel, "too many wait");
     channel.waiting.pop_front();
   }
   channel.waiting.push_back({"alarm_" + base::random_token(kIdBytes), alarm_event_json(change)});
   send_next(channel);
+}
+
+void AlarmWebhooks::stop() {
+  if (std::exchange(stopped_, true)) return;
+  for (const auto& [alarm, channel] : channels_) {
+    channel->timer.cancel();
+    for (std::size_t left = channel->waiting.size() + (channel->sending ? 1 : 0); left > 0; --left)
+      give_up(*channel, kStopping);
+    channel->waiting.clear();
+    channel->sending.reset();
+  }
 }
 
 void AlarmWebhooks::send_next(Channel& channel) {
@@ -75,6 +89,7 @@ void AlarmWebhooks::attempt(Channel& channel) {
 }
 
 void AlarmWebhooks::on_answer(Channel& channel, const base::Result<ports::OutboundResponse>& answer) {
+  if (stopped_) return;
   if (answer && answer->status >= 200 && answer->status <= 299) {
     sent_.add();
     channel.sending.reset();
@@ -91,7 +106,7 @@ void AlarmWebhooks::on_answer(Channel& channel, const base::Result<ports::Outbou
                   {{"alarm", channel.alarm}, {"attempt", attempts}, {"reason", reason}});
   channel.timer.expires_after(pauses_[attempts - 1]);
   channel.timer.async_wait([this, &channel](boost::system::error_code error) {
-    if (!error) attempt(channel);
+    if (!error && !stopped_) attempt(channel);
   });
 }
 

@@ -25,7 +25,8 @@ struct AlarmReceiver {
 
 /// Posts changes of alarms' states, signed per Standard Webhooks. One alarm's go out one after the other,
 /// each tried again after every one of `pauses`, then given up: logged and counted. What waits is bounded:
-/// the oldest gives way. `loop` only, but for collect(); must outlive the loop's thread.
+/// the oldest gives way. What is not taken at stop() is given up. `loop` only, but for collect(); must
+/// outlive the loop's thread and the client's requests.
 class AlarmWebhooks final : public ports::MetricSource {
  public:
   using Pauses = std::vector<std::chrono::milliseconds>;
@@ -38,6 +39,9 @@ class AlarmWebhooks final : public ports::MetricSource {
   ~AlarmWebhooks() override;
 
   void notify(const metric_collector::AlarmChange& change);
+  /// Gives up what waits, what is under way and what comes later, without waiting for anything: each is
+  /// counted and logged. Idempotent.
+  void stop();
 
   void collect(ports::MetricSet& into) const override;
 
@@ -57,6 +61,7 @@ class AlarmWebhooks final : public ports::MetricSource {
   ports::HttpClient& http_;
   const Pauses pauses_;
   std::map<std::string, std::unique_ptr<Channel>> channels_;
+  bool stopped_ = false;
   base::Counter sent_, failed_;
 };
 

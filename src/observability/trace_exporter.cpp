@@ -32,7 +32,10 @@ bool worth_another_attempt(int status) {
 }  // namespace
 
 TraceExporter::TraceExporter(TraceSettings settings, ports::HttpClient& http)
-    : settings_(std::move(settings)), url_(traces_url(settings_.endpoint)), http_(http) {
+    : settings_(std::move(settings)),
+      url_(traces_url(settings_.endpoint)),
+      http_(http),
+      forced_(settings_.forced_per_second, settings_.forced_burst, 1) {
   queue_.reserve(kMaxQueued);
   loop_.start();
   loop_.post([this] { schedule(); });
@@ -69,8 +72,17 @@ std::optional<base::TraceContext> TraceExporter::begin(const std::optional<base:
   return context;
 }
 
+void TraceExporter::admit(base::TraceContext& context) {
+  if (!context.recorded()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    context.unrecorded = forced_.take({}, base::monotonic_now()) > 0;
+  }
+  if (context.unrecorded) over_forced_.add();
+}
+
 void TraceExporter::record(ports::Span span) {
-  if (!span.context.sampled) return;
+  if (!span.context.recorded()) return;
   bool full_batch = false;
   {
     const std::lock_guard lock(mutex_);
@@ -84,10 +96,12 @@ void TraceExporter::record(ports::Span span) {
 
 void TraceExporter::collect(ports::MetricSet& into) const {
   constexpr std::string_view kDropped = "carillon_trace_spans_dropped_total";
-  constexpr std::string_view kHelp = "Spans that did not arrive at the collector";
+  constexpr std::string_view kHelp =
+      "Spans that did not arrive at the collector; of forced_sampling, traces of which none was recorded";
   into.counter("carillon_trace_spans_exported_total", "Spans that the collector took", exported_.value());
   into.counter(kDropped, kHelp, over_queue_.value(), {{"reason", "queue_full"}});
   into.counter(kDropped, kHelp, lost_.value(), {{"reason", "export_failed"}});
+  into.counter(kDropped, kHelp, over_forced_.value(), {{"reason", "forced_sampling"}});
 }
 
 void TraceExporter::schedule() {

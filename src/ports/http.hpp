@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +27,7 @@ struct HttpRequest {
   std::vector<std::string> parameters;      ///< decoded values of the `{…}` segments of the route's path
   model::IdentityPtr identity;              ///< set unless the route is open
   std::optional<base::TraceContext> trace;  ///< of this request: the gateway answers it as `traceparent`
+  std::int64_t completed_ns = 0;            ///< wall clock when it was complete; 0 without a sampled trace
 
   /// The header's value, or empty. `name` in lower case.
   std::string_view header(std::string_view name) const;
@@ -39,9 +42,14 @@ struct HttpRequest {
 struct HttpResponse {
   int status = 200;
   std::string body;
+  /// Instead of `body`: bytes that many answers share, sent without a copy and so not counted among the
+  /// unsent ones. `shared_owner` keeps them alive; null: they outlive the gateway.
+  std::string_view shared_body;
+  std::shared_ptr<const void> shared_owner;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;  ///< beside those the gateway adds itself
 
+  std::string_view content() const { return shared_body.empty() ? std::string_view(body) : shared_body; }
   static HttpResponse json(int status, std::string body);
   /// The documented answer for `error`, `Retry-After` and `WWW-Authenticate` included.
   static HttpResponse error(const model::Error& error);
@@ -61,6 +69,8 @@ struct Route {
   HttpHandler handler;
   /// How many times `max_message_bytes` the body may have.
   std::size_t body_factor = 1;
+  /// It records the span of its requests itself, and begins a trace where none came in.
+  bool traced = false;
 };
 
 }  // namespace carillon::ports

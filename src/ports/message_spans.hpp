@@ -23,7 +23,7 @@ class MessageSpans {
 
   bool on() const { return tracer_ != nullptr; }
   bool wants(const model::MessageBody& message) const {
-    return tracer_ && message.trace && message.trace->sampled;
+    return tracer_ && message.trace && message.trace->recorded();
   }
   /// For a message that wants() is true of; times in nanoseconds since 1970. Adds the message's id.
   void record(std::string_view name, const model::Message& message, std::int64_t start_ns,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,14 +20,17 @@ class OpenSpan {
   /// A span below `above`, with an id of its own. `name` is one of Span::name.
   static OpenSpan below(Tracer* tracer, std::string_view name,
                         const std::optional<base::TraceContext>& above) {
-    if (!tracer || !above || !above->sampled) return {};
+    if (!tracer || !above || !above->recorded()) return {};
     return OpenSpan(*tracer, name, base::child_of(*above), above->span_id);
   }
-  /// The span that `own` stands for; `parent` is what came in, if anything did.
+  /// The span that `own` stands for; `parent` is what came in, if anything did. `start_ns`: when it began,
+  /// unless that is now.
   static OpenSpan as(Tracer* tracer, std::string_view name, const std::optional<base::TraceContext>& own,
-                     const std::optional<base::TraceContext>& parent) {
-    if (!tracer || !own || !own->sampled) return {};
-    return OpenSpan(*tracer, name, *own, parent ? parent->span_id : base::TraceContext::SpanId{});
+                     const std::optional<base::TraceContext>& parent, std::int64_t start_ns = 0) {
+    if (!tracer || !own || !own->recorded()) return {};
+    OpenSpan span(*tracer, name, *own, parent ? parent->span_id : base::TraceContext::SpanId{});
+    if (start_ns != 0) span.state_->span.start_ns = start_ns;
+    return span;
   }
 
   explicit operator bool() const { return state_ != nullptr; }
@@ -37,7 +41,8 @@ class OpenSpan {
   void end(bool failed) {
     const auto state = std::exchange(state_, nullptr);
     if (!state) return;
-    state->span.end_ns = base::now_ns();
+    // The wall clock may have been set back meanwhile.
+    state->span.end_ns = std::max(state->span.start_ns, base::now_ns());
     state->span.failed = failed;
     state->tracer.record(std::move(state->span));
   }

@@ -28,8 +28,11 @@ class Tracer {
  public:
   virtual ~Tracer() = default;
   /// The context of what begins now: a child of what came in, sampled as that was; or of a new trace, when
-  /// the ratio has it sampled; or nothing.
+  /// the ratio has it sampled; or nothing. Who sent what came in need not be known yet: see admit().
   virtual std::optional<base::TraceContext> begin(const std::optional<base::TraceContext>& incoming) = 0;
+  /// Of a trace that came in, once it is known who sent it and before its first span: marks `context` as
+  /// unrecorded when too many came in sampled.
+  virtual void admit(base::TraceContext& context) = 0;
   virtual void record(Span span) = 0;
 };
 

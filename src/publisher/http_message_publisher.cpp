@@ -36,6 +36,8 @@ class BatchAnswer {
     if (span_) span_.attribute("messages", std::to_string(size));
   }
 
+  ~BatchAnswer() { span_.end(true); }
+
   void set_id(std::size_t index, std::string id_json) { outcomes_[index].id_json = std::move(id_json); }
 
   void refuse(std::size_t index, const Error& error) {
@@ -99,16 +101,17 @@ std::vector<ports::Route> HttpMessagePublisher::routes() {
            [this](HttpRequest request, HttpResponder respond) {
              publish(std::move(request), std::move(respond));
            },
-           1},
+           1, true},
           {"POST", "/publish/batch", ports::Access::token,
            [this](HttpRequest request, HttpResponder respond) {
              publish_batch(std::move(request), std::move(respond));
            },
-           kBatchBodyFactor}};
+           kBatchBodyFactor, true}};
 }
 
 void HttpMessagePublisher::publish(HttpRequest request, HttpResponder respond) {
-  Intake intake(tracer_, request.trace, tracer_ ? request.incoming_trace() : std::nullopt);
+  Intake intake(tracer_, request.trace, tracer_ ? request.incoming_trace() : std::nullopt,
+                base::monotonic_now(), request.completed_ns);
   const auto refuse = [&](const Error& error) {
     intake.refused();
     respond(HttpResponse::error(error));
@@ -134,7 +137,7 @@ void HttpMessagePublisher::publish(HttpRequest request, HttpResponder respond) {
 void HttpMessagePublisher::publish_batch(HttpRequest request, HttpResponder respond) {
   const base::Monotonic since = base::monotonic_now();
   auto span = ports::OpenSpan::as(tracer_, "publish", request.trace,
-                                  tracer_ ? request.incoming_trace() : std::nullopt);
+                                  tracer_ ? request.incoming_trace() : std::nullopt, request.completed_ns);
   const auto refuse = [&](const Error& error) {
     span.end(true);
     respond(HttpResponse::error(error));

@@ -3,8 +3,8 @@
 namespace carillon::publisher {
 
 Intake::Intake(ports::Tracer* tracer, const std::optional<base::TraceContext>& trace,
-               const std::optional<base::TraceContext>& parent, base::Monotonic since)
-    : since_(since), trace_(trace), span_(ports::OpenSpan::as(tracer, "publish", trace, parent)) {}
+               const std::optional<base::TraceContext>& parent, base::Monotonic since, std::int64_t start_ns)
+    : since_(since), trace_(trace), span_(ports::OpenSpan::as(tracer, "publish", trace, parent, start_ns)) {}
 
 void Intake::mark(ports::Publication& publication) {
   publication.accepted_at = since_;

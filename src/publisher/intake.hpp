@@ -9,9 +9,14 @@ namespace carillon::publisher {
 /// `publish`. Moves between threads, belongs to one at a time.
 class Intake {
  public:
-  /// `trace` is that of the publication, `parent` what came in with it.
+  /// `trace` is that of the publication, `parent` what came in with it. `start_ns`: when its span began,
+  /// unless that is now.
   Intake(ports::Tracer* tracer, const std::optional<base::TraceContext>& trace,
-         const std::optional<base::TraceContext>& parent, base::Monotonic since = base::monotonic_now());
+         const std::optional<base::TraceContext>& parent, base::Monotonic since = base::monotonic_now(),
+         std::int64_t start_ns = 0);
+  Intake(Intake&&) = default;
+  /// Never answered: the span has failed.
+  ~Intake() { span_.end(true); }
 
   /// Tells `publication` when it was taken in and what trace it belongs to.
   void mark(ports::Publication& publication);

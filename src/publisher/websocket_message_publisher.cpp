@@ -16,7 +16,8 @@ void WebSocketMessagePublisher::on_send_message(const ports::FrameContext& conte
                                                 const model::JsonDocument& frame,
                                                 std::string_view request_id) {
   const auto incoming = incoming_trace(frame);
-  const auto trace = ports::begin_trace(tracer_, incoming);
+  auto trace = ports::begin_trace(tracer_, incoming);
+  if (incoming && tracer_) tracer_->admit(*trace);
   Intake intake(tracer_, trace, incoming);
   // Who named a trace is told where in it the message is.
   std::string traced;

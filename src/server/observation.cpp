@@ -46,16 +46,19 @@ struct Observation::Parts {
   metric_collector::ClientLatencies client_latencies;
   observability::AlarmWebhooks webhooks;
   metric_collector::AlarmWatch alarms;
+  observability::MetricsRoute scrape{collector};  ///< last: it reads all others
 };
 
 Observation::Observation(const Settings& settings, const Watched& watched)
     : parts_(std::make_unique<Parts>(settings, watched)) {}
 
-Observation::~Observation() = default;
+Observation::~Observation() {
+  stop();
+}
 
 std::vector<ports::Route> Observation::routes() {
   Parts& parts = *parts_;
-  std::vector<ports::Route> all{observability::metrics_route(parts.collector)};
+  std::vector<ports::Route> all{parts.scrape.with_token()};
   append_routes(all, metric_collector::client_sample_routes(parts.collector.loop(), parts.client_latencies,
                                                             parts.watched.history, parts.watched.times));
   append_routes(all, metric_collector::series_routes(parts.collector));
@@ -65,14 +68,18 @@ std::vector<ports::Route> Observation::routes() {
 }
 
 ports::Route Observation::open_route() {
-  return observability::open_metrics_route(parts_->collector);
+  return parts_->scrape.open();
 }
 
 void Observation::start() {
   parts_->collector.start();
+  parts_->scrape.start();
 }
 
 void Observation::stop() {
+  parts_->scrape.stop();
+  // Before the last look, so that what is given up is in the figures that it writes.
+  parts_->collector.loop().post([this] { parts_->webhooks.stop(); });
   parts_->collector.stop();
 }
 

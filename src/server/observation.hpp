@@ -26,7 +26,7 @@ class Observation {
     std::vector<const ports::MetricSource*> sources;
   };
   Observation(const Settings& settings, const Watched& watched);
-  ~Observation();
+  ~Observation();  ///< stops
 
   /// For the gateway, which must not outlive this.
   std::vector<ports::Route> routes();
@@ -34,7 +34,8 @@ class Observation {
   ports::Route open_route();
 
   void start();
-  /// Writes the newest figures to the series.
+  /// Writes the newest figures to the series. What alarms have to tell and nobody took is given up: before
+  /// the webhook client stops, which would only look like a receiver that fails. Idempotent.
   void stop();
 
  private:

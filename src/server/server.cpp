@@ -1,5 +1,6 @@
 #include "server/server.hpp"
 
+#include <array>
 #include <future>
 #include <stdexcept>
 
@@ -55,6 +56,16 @@ std::optional<authorizer::Settings> dev_settings_of(const Settings& settings) {
   if (!key) throw std::runtime_error(key.error().details());
   return authorizer::dev_settings(std::move(*key));
 }
+
+/// Stops the clients when it goes, which is when a start fails, too: their answers belong to what was made
+/// before it and goes after it.
+struct StoppedClients {
+  std::array<outbound::CurlHttpClient*, 3> clients;
+
+  ~StoppedClients() {
+    for (outbound::CurlHttpClient* each : clients) each->stop();
+  }
+};
 
 /// Null without an endpoint.
 std::unique_ptr<observability::TraceExporter> exporter_of(const Settings& settings, ports::HttpClient& http) {
@@ -121,6 +132,7 @@ struct Server::Parts {
   std::unique_ptr<connection_handler::ConnectionHandler> connection_handler;
   std::unique_ptr<Observation> observation;
   std::unique_ptr<InternalPort> internal_port;
+  StoppedClients stopped_clients{{&key_client, &webhook_client, &trace_client}};
   bool stopped = false;
 };
 
@@ -260,8 +272,8 @@ void Server::stop() {
   if (parts_->configured_authenticator) parts_->configured_authenticator->stop();
   parts_->loop.stop();
   parts_->key_client.stop();
-  parts_->webhook_client.stop();
   parts_->observation->stop();
+  parts_->webhook_client.stop();
   parts_->node->stop();
   if (parts_->tracer) parts_->tracer->stop();
   parts_->trace_client.stop();

@@ -255,7 +255,7 @@ const std::array kKeys = std::to_array<SettingKey>({
     {.name = "tracing.endpoint", .kind = url, CARILLON_FIELD(tracing_endpoint),
      .description = "Where spans are sent (OTLP over HTTP, JSON). Without a path: to `/v1/traces` there. Not set: no tracing", .may_be_empty = true},
     {.name = "tracing.sample_ratio", .kind = number, CARILLON_FIELD(tracing_sample_ratio),
-     .description = "The part of the traces that begin here that is sent; those that come in say it themselves", .min = 0, .max = 1},
+     .description = "The part of the traces that begin here that is sent; those that come in say it themselves, up to 100 a second", .min = 0, .max = 1},
 
     {.name = "log.level", .kind = choice, CARILLON_FIELD(log_level), .description = "What is logged, on stderr", .choices = kLevels},
 

@@ -1,5 +1,6 @@
-// What the server itself says of its figures, and load that makes some.
+// What the server itself says of its figures, and load that makes some: all at once, or for as long as one looks.
 import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fifo, unique } from '../integration/harness.mjs';
 
 const HOUR_MS = 3_600_000;
@@ -42,4 +43,57 @@ export async function makeLoad(server, { messages = 60, batches = 4 } = {}) {
     assert.equal((await server.post('/publish', fifo({ chat, content: 'refused' }), { user: 'stranger' })).status, 403);
   }
   return { chat, clients };
+}
+
+const ROUND_MS = 100;
+const MESSAGES_PER_ROUND = 5;
+const READERS = ['ann', 'bob', 'cem'];
+
+/** Light load until it is stopped: a publisher, three readers that report what they measured in both shapes, refusals. */
+export class SteadyLoad {
+  published = 0;
+  #ending = false;
+  #running;
+
+  async start(server) {
+    this.chat = unique('load');
+    this.clients = await server.chatWith(this.chat, READERS);
+    this.#running = this.#run(server);
+    // Whoever stops it learns of it.
+    this.#running.catch(() => {});
+  }
+
+  async #run(server) {
+    for (let round = 0; !this.#ending; round += 1) {
+      const sent = await Promise.all(Array.from({ length: MESSAGES_PER_ROUND }, (_, index) => server.published(fifo({ chat: this.chat, content: [round, index] }))));
+      this.published += sent.length;
+      for (const [index, client] of this.clients.entries()) await this.#report(server, client, READERS[index], sent, index === 0);
+      if (round % 10 === 0) {
+        await server.published({ to: 'user:nobody', content: round });
+        this.published += 1;
+        assert.equal((await server.publish(fifo({ chat: this.chat, content: 'refused' }), { user: 'stranger' })).status, 403);
+      }
+      await pause(ROUND_MS);
+    }
+  }
+
+  async #report(server, client, user, sent, singly) {
+    const latencies = [];
+    let last;
+    for (const { messageId } of sent) {
+      last = await client.message(messageId);
+      const now = Date.now();
+      latencies.push({ messageId, endToEndMs: Math.max(0, now - last.publishTimestamp), networkMs: Math.max(0, now - last.processorTimestamp) });
+    }
+    const { messageId, sequenceNumber } = last;
+    const body = singly ? { messageId, sequenceNumber, chatId: this.chat, clientReceivedAt: Date.now() } : { latencies, jitter: 1 };
+    const answer = await server.post('/metrics', body, { user });
+    assert.equal(answer.status, 200, answer.text);
+  }
+
+  /** Ends after the round under way; fails with what went wrong in any. */
+  async stop() {
+    this.#ending = true;
+    await this.#running;
+  }
 }

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { HS256_AUTH, removeDirectory, run, temporaryDirectory, toml, useServer, using } from './harness.mjs';
+import { HS256_AUTH, Server, removeDirectory, run, temporaryDirectory, toml, useServer, using } from './harness.mjs';
 import { WebhookReceiver } from './webhooks.mjs';
 
 describe('alarms', () => {
@@ -95,6 +95,24 @@ describe('alarms', () => {
     assert.equal(off.previousState, 'ALARM');
     const none = await changeTo('INSUFFICIENT_DATA');
     assert.equal(none.value, null);
+  });
+
+  it('what nobody took when the service stops is given up, counted and logged', { timeout: 60_000 }, async () => {
+    const silent = await new WebhookReceiver().start();
+    silent.statuses = [new Promise(() => {})]; // never answers
+    const rule = { metric: 'MessagesPublished', statistic: 'sum', threshold: 0, period: '10s', evaluation_periods: 1 };
+    const other = new Server({ config: { 'alarms.told': { ...rule, webhook_url: silent.url, secret: silent.secret } } });
+    try {
+      await other.start();
+      await silent.next(({ data }) => data.data.name === 'told', 'the webhook', 30_000);
+      assert.equal((await other.terminate()).code, 0);
+      const given = other.log.filter(({ data }) => data.event_type === 'alarm_webhook_given_up');
+      assert.deepEqual(given.map(({ data }) => [data.alarm, data.reason]), [['told', 'the service stops']]);
+      assert.equal(other.log.some(({ data }) => data.event_type === 'alarm_webhook_failed'), false, 'it is not the receiver who failed');
+    } finally {
+      await other.stop();
+      await silent.stop();
+    }
   });
 
   it('a webhook without a secret stops the start with one line', async () => {

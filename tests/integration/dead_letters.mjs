@@ -1,6 +1,6 @@
 // Makes a dead letter: a message for a connection that has stopped reading.
 import assert from 'node:assert/strict';
-import { fifo } from './harness.mjs';
+import { fifo, until } from './harness.mjs';
 import { RawSocket } from './raw.mjs';
 
 const BIG = 'x'.repeat(200_000);
@@ -15,16 +15,17 @@ export async function buryFor(server, user, chat) {
   raw.pause();
   for (let index = 0; index < 150; index += 1) {
     await server.published(fifo({ chat, content: [index, BIG] }));
-    for (let asked = 0; asked < 3; asked += 1) {
+    // Delivered, or else retried until it is dead; asked in this order, as it is in one of both queues at any time.
+    let depth;
+    await until(async () => {
       const { inFlight } = await server.queue('WebSocketFifoQueue');
-      const { depth } = await server.queue('WebSocketFifoDLQ');
-      if (inFlight === 0 && depth === 0) break;
-      if (asked < 2) continue;
-      await server.untilQueue('WebSocketFifoDLQ', (queue) => queue.depth > 0, 'the message is a dead letter');
-      raw.destroy();
-      const [letter] = await server.peek('WebSocketFifoDLQ');
-      return letter;
-    }
+      ({ depth } = await server.queue('WebSocketFifoDLQ'));
+      return depth > 0 || inFlight === 0;
+    }, 'the message is delivered or a dead letter');
+    if (depth === 0) continue;
+    raw.destroy();
+    const [letter] = await server.peek('WebSocketFifoDLQ');
+    return letter;
   }
   return assert.fail('30 MB were taken for a client that reads nothing');
 }

@@ -96,6 +96,28 @@ describe('high latency and dead letters', () => {
     assert.equal(await read('carillon_publisher_to_processor_latency_seconds', {}, '_count'), measured, 'what is redriven was published long ago');
   });
 
+  it('a message that some got and one did not is a partial failure, one that nobody got a failure', async () => {
+    const queue = 'WebSocketFifoDLQ';
+    const before = { partial: await read('carillon_deliveries_total', { result: 'partial_failure' }), all: await read('carillon_deliveries_total', { result: 'failure' }) };
+    const failed = await read('carillon_recipients_total', { outcome: 'failed' });
+    const chat = unique('chat');
+    const [good] = await server.chatWith(chat, ['good']);
+    const letter = await buryFor(server, 'slow-beside', chat);
+    await good.message(letter.messageId);
+    await becomes(before.partial + 1, 'carillon_deliveries_total', { result: 'partial_failure' });
+    assert.equal(await read('carillon_deliveries_total', { result: 'failure' }), before.all);
+    assert.equal(await read('carillon_recipients_total', { outcome: 'failed' }), failed + 1);
+    assert.equal((await server.request('DELETE', `/queues/${queue}/messages`, { token: server.admin })).status, 200);
+    await becomes(0, 'carillon_dead_letters', { queue });
+
+    await buryFor(server, 'slow-alone', unique('chat'));
+    await becomes(before.all + 1, 'carillon_deliveries_total', { result: 'failure' });
+    assert.equal(await read('carillon_deliveries_total', { result: 'partial_failure' }), before.partial + 1);
+    assert.equal(await read('carillon_recipients_total', { outcome: 'failed' }), failed + 2);
+    assert.ok(await read('carillon_delivery_retries_total') >= 4, 'two more attempts each');
+    assert.equal((await server.request('DELETE', `/queues/${queue}/messages`, { token: server.admin })).status, 200);
+  });
+
   it('counts messages that took longer than high_latency_ms', async () => {
     const over = async () => read('carillon_high_latency_messages_total', { measured: 'server' });
     // A sync takes longer than a millisecond now and then, whatever the disk.

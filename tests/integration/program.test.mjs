@@ -5,6 +5,7 @@ import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { HS256_AUTH, Server, removeDirectory, run, temporaryDirectory, toml, unique, useServer } from './harness.mjs';
 import { HS256_SECRET } from './tokens.mjs';
+import { WebhookReceiver } from './webhooks.mjs';
 
 const COMMANDS = [
   'serve', 'token', 'publish', 'listen', 'messages', 'trace', 'permissions', 'connections', 'queues', 'backup', 'restore', 'verify', 'bench', 'config',
@@ -251,10 +252,43 @@ describe('the start', () => {
     assert.equal(line.data.port, server.port);
   });
 
+  /** What a server says that ends at once with 1, the log's lines left out. */
+  async function refusalOf(name, config, listen) {
+    const file = path.join(server.directory, `${name}.toml`);
+    writeFileSync(file, toml({ auth: HS256_AUTH, ...config }));
+    const { code, signal, stderr, stdout } = await run(['serve', '--config', file, '--listen', listen, '--data', path.join(server.directory, name)]);
+    assert.deepEqual([code, signal, stdout], [1, null, ''], stderr);
+    return stderr.trim().split('\n').filter((line) => !line.startsWith('{'));
+  }
+
   it('says in one line when it cannot listen', async () => {
-    const { code, stderr, stdout } = await run(['serve', '--config', server.configFile, '--listen', `127.0.0.1:${server.port}`, '--data', path.join(server.directory, 'other')]);
-    assert.notEqual(code, 0);
-    assert.ok((stderr + stdout).includes(String(server.port)), stderr + stdout);
+    const lines = await refusalOf('taken', {}, `127.0.0.1:${server.port}`);
+    assert.equal(lines.length, 1, lines.join('\n'));
+    assert.match(lines[0], new RegExp(`^carillon: .*\\b${server.port}\\b`));
+  });
+
+  it('says in one line when it cannot listen for [internal]', async () => {
+    const lines = await refusalOf('internal-taken', { internal: { listen: `127.0.0.1:${server.port}` } }, '127.0.0.1:0');
+    assert.equal(lines.length, 1, lines.join('\n'));
+    assert.match(lines[0], new RegExp(`^carillon: .*\\b${server.port}\\b`));
+  });
+
+  it('says it, too, while a webhook is under way', async () => {
+    const receiver = await new WebhookReceiver().start();
+    const config = { 'channels.Email': { type: 'webhook', url: receiver.url, secret: receiver.secret } };
+    const before = new Server({ config });
+    try {
+      receiver.statuses = [new Promise(() => {})]; // never answers
+      await before.start();
+      await before.published({ chat: unique('chat'), targetChannel: 'Email' });
+      await receiver.next(() => true, 'the webhook');
+      await before.kill9();
+      const { code, signal, stderr } = await run(['serve', '--config', before.configFile, '--listen', `127.0.0.1:${server.port}`, '--data', before.dataDirectory]);
+      assert.deepEqual([code, signal], [1, null], stderr);
+    } finally {
+      await before.stop();
+      await receiver.stop();
+    }
   });
 
   it('says so when the data directory cannot be made', async () => {

@@ -5,6 +5,7 @@ import net from 'node:net';
 import { describe, it } from 'node:test';
 import { fifo, message, unique, until, useServer, using } from './harness.mjs';
 import { parseMetrics, value } from './promtool.mjs';
+import { upgradeRequest } from './raw.mjs';
 import { WebhookReceiver } from './webhooks.mjs';
 
 const NAMES = ['authorize', 'commit', 'deliver', 'process', 'publish', 'queue', 'store'];
@@ -65,6 +66,9 @@ describe('one POST /publish', () => {
     }
     assert.equal(new Set(spans.map((span) => span.spanId)).size, 7);
     const start = (name) => BigInt(spans.find((span) => span.name === name).startTimeUnixNano);
+    const authorize = spans.find((span) => span.name === 'authorize');
+    assert.ok(start('publish') <= start('authorize'), 'authorize is within publish');
+    assert.ok(BigInt(authorize.endTimeUnixNano) <= BigInt(publish.endTimeUnixNano), 'authorize is within publish');
     assert.ok(start('commit') <= start('queue') && start('queue') <= start('process') && start('process') <= start('deliver'));
     return spans;
   }
@@ -114,6 +118,43 @@ describe('one POST /publish', () => {
     assert.deepEqual(ofTrace(incoming.trace), []);
   });
 
+  it('of a batch is a tree, too', async () => {
+    const incoming = traceparent();
+    const messages = [1, 2, 3].map((content) => message({ to: 'user:nobody', content }));
+    const { status } = await server.post('/publish/batch', { messages }, { token: server.backend, headers: { traceparent: incoming.header } });
+    assert.equal(status, 200);
+    const spans = await until(() => {
+      const now = ofTrace(incoming.trace);
+      return now.filter(({ name }) => name === 'store').length === 3 && now.some(({ parentSpanId }) => parentSpanId === incoming.span) && now;
+    }, 'the spans of the batch');
+    const known = new Set([incoming.span, ...spans.map(({ spanId }) => spanId)]);
+    assert.deepEqual(spans.filter(({ parentSpanId }) => !known.has(parentSpanId)).map(({ name }) => name), [], 'every parent is there');
+    assert.equal(spans.filter(({ parentSpanId }) => parentSpanId === incoming.span).length, 1);
+  });
+
+  it('that is answered 401 leaves no span, nor does any other request without a good token', async () => {
+    const refused = [];
+    const ask = async (asking) => {
+      const { trace, header } = traceparent();
+      refused.push(trace);
+      const { status, headers } = await asking({ traceparent: header });
+      assert.equal(status, 401);
+      assert.equal(parse(headers.traceparent).trace, trace);
+    };
+    for (const token of ['forged', null]) {
+      await ask((headers) => server.post('/publish', message({ to: 'user:nobody' }), { token, headers }));
+      await ask((headers) => server.get('/connections?userId=alice', { token, headers }));
+    }
+    await ask(async (headers) => {
+      const socket = await server.raw();
+      socket.write(upgradeRequest('/dvl?token=forged', headers));
+      return socket.response();
+    });
+    const later = parse((await server.publish(message({ to: 'user:nobody' }))).headers.traceparent);
+    await until(() => ofTrace(later.trace).some((span) => span.name === 'store'), 'a later trace');
+    for (const trace of refused) assert.deepEqual(ofTrace(trace), []);
+  });
+
   it('that is refused is a span that failed', async () => {
     const incoming = traceparent();
     const answer = await server.publish(fifo({ chat: unique('chat') }), { token: server.token('mallory'), headers: { traceparent: incoming.header } });
@@ -146,6 +187,63 @@ describe('one POST /publish', () => {
     }, 'the spans');
     for (const secret of [token, token.split('.')[2], content]) assert.ok(!text.includes(secret));
     take();
+  });
+});
+
+describe('other requests', () => {
+  const { server, take, ofTrace } = traced();
+
+  it('are one span below what came in', async () => {
+    const { trace, span, header } = traceparent();
+    const { headers } = await server.get('/connections?userId=alice', { user: 'alice', headers: { traceparent: header } });
+    await until(() => ofTrace(trace).length > 0, 'its span');
+    assert.deepEqual(ofTrace(trace).map((each) => [each.name, each.spanId, each.parentSpanId]), [['authorize', parse(headers.traceparent).span, span]]);
+  });
+
+  it('to open a WebSocket, too', async () => {
+    const { trace, span, header } = traceparent();
+    const socket = await server.raw();
+    socket.write(upgradeRequest(`/dvl?token=${server.token('alice')}`, { traceparent: header }));
+    const { status, headers } = await socket.response();
+    assert.equal(status, 101);
+    await until(() => ofTrace(trace).length > 0, 'its span');
+    assert.deepEqual(ofTrace(trace).map((each) => [each.name, each.spanId, each.parentSpanId]), [['authorize', parse(headers.traceparent).span, span]]);
+    socket.destroy();
+  });
+
+  it('begin no traces of their own', async () => {
+    const { headers } = await server.get('/connections?userId=alice', { user: 'alice' });
+    assert.equal(headers.traceparent, undefined);
+    assert.equal((await server.get('/health')).headers.traceparent, undefined);
+    await server.connect({ as: 'alice' });
+    const later = parse((await server.publish(message({ to: 'user:nobody' }))).headers.traceparent);
+    await until(() => ofTrace(later.trace).some((each) => each.name === 'store'), 'a later trace');
+    const begun = new Set(take().filter((each) => !each.parentSpanId).map((each) => each.traceId));
+    assert.deepEqual([...begun], [later.trace]);
+  });
+});
+
+describe('more sampled traces than are recorded', () => {
+  const { server, figures, take } = traced();
+
+  it('are passed on as they came, and counted', async () => {
+    const over = async () => value(await figures(), 'carillon_trace_spans_dropped_total', { reason: 'forced_sampling' });
+    const asked = new Set();
+    const ask = async () => {
+      const { trace, header } = traceparent();
+      asked.add(trace);
+      const { headers } = await server.get('/connections?userId=alice', { user: 'alice', headers: { traceparent: header } });
+      const own = parse(headers.traceparent);
+      assert.deepEqual([own.trace, own.sampled], [trace, true]);
+    };
+    assert.equal(await over(), 0);
+    // As fast as they come: the bucket runs dry whatever the machine.
+    await until(async () => {
+      await Promise.all(Array.from({ length: 100 }, ask));
+      return await over() > 0;
+    }, 'there are too many', 30_000);
+    const dropped = await over();
+    await until(() => take().filter((span) => asked.has(span.traceId)).length === asked.size - dropped, 'the spans of all others');
   });
 });
 

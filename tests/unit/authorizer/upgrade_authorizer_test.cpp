@@ -29,6 +29,10 @@ class UpgradeAuthorizerTest : public testing::Test {
     request.http.query = query;
     request.subprotocols = std::move(protocols);
     request.http.trace = trace;
+    if (trace)
+      request.http.headers.emplace_back(
+          "traceparent",
+          "00-" + base::trace_id_text(*trace) + "-b7ad6b7169203331-" + (trace->sampled ? "01" : "00"));
     std::string answer = "(none)";
     authorizer.authorize(request, [&](const model::Result<model::IdentityPtr>& each) {
       answer = each ? (*each)->user.str() : "refused: " + each.error().details();
@@ -129,17 +133,24 @@ TEST_F(UpgradeAuthorizerTest, upgrades_of_sampled_traces_are_spans) {
   EXPECT_TRUE(tracer.spans().empty());
   trace = base::new_trace(true);
   authorize("token=alice");
-  authorize("ticket=unknown");
   const auto spans = tracer.spans();
-  ASSERT_EQ(spans.size(), 2u);
-  for (const auto& span : spans) {
-    EXPECT_EQ(span.name, "authorize");
-    EXPECT_EQ(span.context.trace_id, trace->trace_id);
-    EXPECT_EQ(span.parent, trace->span_id);
-    EXPECT_TRUE(span.attributes.empty()) << "never a token";
-  }
+  ASSERT_EQ(spans.size(), 1u);
+  EXPECT_EQ(spans[0].name, "authorize");
+  EXPECT_EQ(spans[0].context, *trace) << "that of the upgrade, which is answered as traceparent";
+  EXPECT_EQ(base::hex_text(spans[0].parent.data(), spans[0].parent.size()), "b7ad6b7169203331");
+  EXPECT_TRUE(spans[0].attributes.empty()) << "never a token";
   EXPECT_FALSE(spans[0].failed);
-  EXPECT_TRUE(spans[1].failed);
+}
+
+TEST_F(UpgradeAuthorizerTest, who_is_refused_leaves_no_span) {
+  trace = base::new_trace(true);
+  for (const char* query : {"ticket=unknown", "", "token=alice&ticket=x"}) authorize(query);
+  EXPECT_TRUE(tracer.spans().empty());
+  EXPECT_EQ(tracer.asked, 0);
+  tracer.full = true;
+  EXPECT_EQ(authorize("token=alice"), "alice");
+  EXPECT_EQ(tracer.asked, 1);
+  EXPECT_TRUE(tracer.spans().empty()) << "there are too many already";
 }
 
 TEST_F(UpgradeAuthorizerTest, over_the_bound_no_ticket_is_sold) {

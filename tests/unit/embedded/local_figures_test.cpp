@@ -66,6 +66,7 @@ TEST_F(LocalFiguresTest, have_exactly_the_families_of_the_list) {
                                                     "carillon_permission_changes_total",
                                                     "carillon_delivery_results_dropped_total",
                                                     "carillon_loop_lag_seconds",
+                                                    "carillon_loop_overdue_seconds",
                                                     "carillon_log_lines_suppressed_total"};
   std::set<std::string, std::less<>> names;
   const auto set = figures();
@@ -78,6 +79,10 @@ TEST_F(LocalFiguresTest, have_exactly_the_families_of_the_list) {
       EXPECT_TRUE(labels.insert(each.labels).second) << name << " twice";
   }
   EXPECT_EQ(names, expected);
+  for (const char* event_type : {"latency_measurement", "delivery", "dead_letter", "webhook_failed",
+                                 "message_storage_failed", "permission_refused"})
+    EXPECT_EQ(value(set, "carillon_log_lines_suppressed_total", {{"event_type", event_type}}), 0)
+        << event_type;
 }
 
 TEST_F(LocalFiguresTest, follow_a_message_to_its_recipient) {
@@ -179,6 +184,18 @@ TEST_F(LocalFiguresTest, show_queues_while_the_bus_loop_is_silent) {
   EXPECT_TRUE(becomes(0, "carillon_queue_depth", queue));
   EXPECT_TRUE(becomes(0, "carillon_queue_oldest_age_seconds", queue));
   EXPECT_GT(sample(figures(), "carillon_loop_lag_seconds", {{"loop", "bus"}}).histogram.count(), 0u);
+}
+
+TEST_F(LocalFiguresTest, tell_that_the_bus_loop_hangs) {
+  open();
+  const ports::Labels bus{{"loop", "bus"}};
+  EXPECT_LT(now("carillon_loop_overdue_seconds", bus), 5);
+  std::promise<void> free;
+  node_->reload(settings_.bus, [&](auto) { free.get_future().wait(); });
+  const auto deadline = base::monotonic_now() + std::chrono::seconds(20);
+  while (now("carillon_loop_overdue_seconds", bus) < 0.2) ASSERT_LT(base::monotonic_now(), deadline);
+  free.set_value();
+  EXPECT_TRUE(becomes(0, "carillon_loop_overdue_seconds", bus));
 }
 
 TEST_F(LocalFiguresTest, what_is_queued_again_after_a_restart_is_not_measured_twice) {

@@ -1,4 +1,6 @@
+#include "embedded/store.hpp"
 #include "unit/embedded/local_node_fixture.hpp"
+#include "unit/embedded/store_fixture.hpp"
 
 namespace carillon::embedded::testing {
 namespace {
@@ -23,6 +25,29 @@ TEST_F(LocalNodeTest, numbers_a_chat_consecutively_across_restarts) {
   EXPECT_EQ(publish(fifo("other", "x"))->sequence, 1u);
   reopen();
   EXPECT_EQ(publish(fifo("room", "6"))->sequence, 6u);
+}
+
+TEST_F(LocalNodeTest, no_time_steps_back_when_the_clock_does) {
+  const base::EpochMs ahead = base::now_ms() + 3'600'000;
+  {
+    auto store = Store::open(settings_.directory, {});
+    ASSERT_TRUE(store);
+    model::Message message = sample_message(1);
+    message.published_at = ahead;
+    CommitBatch batch;
+    batch.add_message(message);
+    ASSERT_TRUE((*store)->write_synced(batch, (*store)->generation()));
+  }
+  open();
+  ASSERT_TRUE(grant("bob", "room"));
+  ASSERT_TRUE(connect("bob", "c-bob", {"room"}));
+  const auto receipt = publish(fifo("room", "a"));
+  ASSERT_TRUE(receipt);
+  EXPECT_GE(receipt->published_at, ahead);
+  EXPECT_EQ(gateway_.frames(1).size(), 1u);
+  const auto times = node_->message_times().find(receipt->id);
+  ASSERT_TRUE(times);
+  EXPECT_GE(times->processed_at, receipt->published_at);
 }
 
 TEST_F(LocalNodeTest, leaves_the_counter_alone_for_a_sequence_of_the_senders) {

@@ -92,6 +92,64 @@ TEST(MessageLines, DeliveriesHaveTheirLevel) {
     EXPECT_THAT(written[1], HasSubstr(part));
 }
 
+TEST(MessageLines, ManyOfOneResultHideNoneOfAnother) {
+  MessageLines lines;
+  const base::Monotonic now = base::monotonic_now();
+  const auto written = lines_of(base::log::Level::info, [&] {
+    processor::SettledDelivery delivery;
+    delivery.message = std::make_shared<const model::Message>(message());
+    using enum processor::DeliveryResult;
+    for (const auto [result, count] : {std::pair(undelivered, 1000), {failed, 23}, {partial_failure, 1}})
+      for (int i = 0; i < count; ++i) {
+        delivery.result = result;
+        lines.delivery(delivery, now);
+      }
+    lines.report_suppressed();
+    lines.report_suppressed();
+  });
+  const auto count = [&](std::string_view part) {
+    return std::ranges::count_if(written, [&](const std::string& line) { return line.contains(part); });
+  };
+  EXPECT_EQ(count(R"("event_type":"delivery","message":"UndeliveredMessage")"), 20);
+  EXPECT_EQ(count(R"("event_type":"delivery","message":"DeliveryFailure")"), 20);
+  EXPECT_EQ(count(R"("event_type":"delivery","message":"PartialFailure")"), 1);
+  ASSERT_EQ(written.size(), 43u);
+  EXPECT_THAT(written[41], HasSubstr(R"("level":"INFO","event_type":"delivery_sampled")"));
+  EXPECT_THAT(written[41], HasSubstr(R"("result":"UndeliveredMessage","count":980,"total":980)"));
+  EXPECT_THAT(written[42], HasSubstr(R"("level":"WARN","event_type":"delivery_sampled")"));
+  EXPECT_THAT(written[42], HasSubstr(R"("result":"DeliveryFailure","count":3,"total":3)"));
+  EXPECT_EQ(testing::value(testing::figures_of(lines), "carillon_log_lines_suppressed_total",
+                           {{"event_type", "delivery"}}),
+            983);
+}
+
+TEST(MessageLines, DeadLettersAndFailingWebhooksAreHeldBackApart) {
+  MessageLines lines;
+  const base::Monotonic now = base::monotonic_now();
+  const model::Message sent = message();
+  ports::QueuedMessage letter{
+      .message = std::make_shared<const model::Message>(sent), .attempts = 3, .reason = "slow"};
+  const auto written = lines_of(base::log::Level::info, [&] {
+    for (int i = 0; i < 50; ++i) lines.dead_letter("WebSocketFifoDLQ", letter, now);
+    for (int i = 0; i < 30; ++i)
+      lines.webhook_failed("Email", i % 2 == 0 ? &sent : nullptr, 2, "status 500", now);
+    lines.report_suppressed();
+  });
+  ASSERT_EQ(written.size(), 42u);
+  EXPECT_THAT(written[0], HasSubstr(R"("level":"WARN","event_type":"dead_letter")"));
+  EXPECT_THAT(written[0],
+              HasSubstr(R"("queue":"WebSocketFifoDLQ","attempts":3,"failed_recipients":0,"reason":"slow")"));
+  EXPECT_THAT(written[21], HasSubstr(R"("channel":"Email","attempt":2,"reason":"status 500")"));
+  EXPECT_THAT(written[40], HasSubstr(R"("event_type":"dead_letter_sampled")"));
+  EXPECT_THAT(written[40], HasSubstr(R"("count":30,"total":30)"));
+  EXPECT_THAT(written[41], HasSubstr(R"("event_type":"webhook_failed_sampled")"));
+  EXPECT_THAT(written[41], HasSubstr(R"("count":10,"total":10)"));
+  const auto set = testing::figures_of(lines);
+  EXPECT_EQ(testing::value(set, "carillon_log_lines_suppressed_total", {{"event_type", "dead_letter"}}), 30);
+  EXPECT_EQ(testing::value(set, "carillon_log_lines_suppressed_total", {{"event_type", "webhook_failed"}}),
+            10);
+}
+
 TEST(MessageLines, NothingIsCountedAsHeldBackThatNobodyWants) {
   MessageLines lines;
   const auto written = lines_of(base::log::Level::error, [&] {

@@ -59,6 +59,8 @@ Message arbitrary_message() {
     message.trace.emplace();
     for (auto& byte : message.trace->trace_id) byte = *rc::gen::arbitrary<std::uint8_t>();
     for (auto& byte : message.trace->span_id) byte = *rc::gen::arbitrary<std::uint8_t>();
+    message.trace->trace_id.back() |= 1;
+    message.trace->span_id.front() |= 1;
     message.trace->sampled = *rc::gen::arbitrary<bool>();
   }
   return message;
@@ -250,6 +252,18 @@ TEST(Record, OtherVersionsAndKindsAreRefused) {
   EXPECT_TRUE(record::decode_message(resealed(bytes)));
   bytes.back() = 2;  // sampled is yes or no
   EXPECT_FALSE(record::decode_message(resealed(bytes)));
+}
+
+TEST(Record, TracesAndSpansOfZerosAreDamage) {
+  for (const bool trace : {true, false}) {
+    Message message = testing::sample_message(1);
+    message.trace = base::new_trace(true);
+    if (trace)
+      message.trace->trace_id = {};
+    else
+      message.trace->span_id = {};
+    EXPECT_FALSE(record::decode_message(encoded(message))) << (trace ? "trace" : "span");
+  }
 }
 
 }  // namespace

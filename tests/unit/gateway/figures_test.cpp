@@ -231,6 +231,56 @@ TEST_F(FiguresTest, ALoopThatIsHeldUpLags) {
   }
 }
 
+TEST_F(FiguresTest, ALoopThatHangsIsOverdue) {
+  settings_.threads = 2;
+  start();
+  const auto overdue = [&](const char* loop) {
+    return figure("carillon_loop_overdue_seconds", {{"loop", loop}});
+  };
+  EXPECT_LT(overdue("gateway-0"), 5);
+  std::promise<void> free;
+  gateway_->run_on(0, [&] { free.get_future().wait(); });
+  const auto deadline = base::monotonic_now() + seconds(20);
+  while (overdue("gateway-0") < 0.3) ASSERT_LT(base::monotonic_now(), deadline);
+  EXPECT_GE(overdue("gateway-1"), 0);
+  free.set_value();
+  while (overdue("gateway-0") > 0) ASSERT_LT(base::monotonic_now(), deadline);
+  gateway_->stop();
+  EXPECT_EQ(overdue("gateway-0"), 0) << "it ended";
+}
+
+TEST_F(FiguresTest, WhatWebSocketsDidNotTakeYetIsAGauge) {
+  start();
+  const auto slow = open("/?user=slow", {}, 4096);
+  const auto id = subscribe(0, {Target::chat("x")});
+  settle();
+  EXPECT_EQ(figure("carillon_outbound_bytes"), 0);
+  const std::string large(100'000, 'x');
+  for (ports::DeliveryId next = 1; figure("carillon_outbound_bytes") < 150'000; ++next) {
+    ASSERT_LT(next, 200u) << "the sockets take all of it";
+    gateway_->deliver(0, {run_of(Target::chat("x"), {large}, next)});
+    settle();
+  }
+  EXPECT_EQ(figure("carillon_unsent_bytes"), 0) << "these are answers";
+  slow->abort();
+  handler_.disconnected(id);
+  settle();
+  EXPECT_EQ(figure("carillon_outbound_bytes"), 0);
+}
+
+TEST_F(FiguresTest, WhatRoutesUsuallyAnswerIsThereFromTheStart) {
+  start();
+  for (const char* status : {"200", "500", "503"}) {
+    EXPECT_EQ(requests("/open", "GET", status), 0);
+    EXPECT_EQ(requests("/open", "POST", status), 0);
+    EXPECT_EQ(requests("/queues/{name}/messages", "GET", status), 0);
+    EXPECT_EQ(requests("/who", "POST", status), -1) << "no such route";
+  }
+  EXPECT_EQ(requests("/who", "GET", "401"), -1) << "comes with the first";
+  EXPECT_EQ(requests("unrouted", "GET", "404"), 0);
+  EXPECT_EQ(figure("carillon_http_request_duration_seconds", {{"route", "/open"}}), -1);
+}
+
 TEST_F(FiguresTest, BudgetsAreGauges) {
   start();
   TestClient client(port());

@@ -35,6 +35,19 @@ TEST_F(HttpTest, CorsForAllowedOrigins) {
   EXPECT_EQ(ask(get("/open"))["vary"], "Origin");
 }
 
+TEST_F(HttpTest, ATokenInTheUrlIsRefusedWhereNobodyLooksAtItToo) {
+  start();
+  for (const char* query : {"?token=abc", "?token=", "?a=1&token=abc", "?%74oken=abc"}) {
+    const Answer answer = ask(get("/open" + std::string(query)));
+    EXPECT_EQ(answer.status, 401) << query;
+    EXPECT_NE(answer.body.find("a token in the URL is not accepted"), std::string::npos);
+    EXPECT_EQ(answer.body.find("abc"), std::string::npos);
+    EXPECT_EQ(ask(post("/open" + std::string(query), "x")).status, 401) << query;
+  }
+  for (const char* query : {"?x=token=abc", "?tokens=abc", "?a=token"})
+    EXPECT_EQ(ask(get("/open" + std::string(query))).status, 200) << query;
+}
+
 TEST_F(HttpTest, DevRefusesForeignHosts) {
   settings_.dev = true;
   start();

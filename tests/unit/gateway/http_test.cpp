@@ -341,6 +341,35 @@ TEST_F(HttpTest, LargeAnswersThatNobodyReadsAreBounded) {
   EXPECT_EQ(ask_all(), kFit) << "what was read does not count any more";
 }
 
+TEST_F(HttpTest, SharedBodiesThatNobodyReadsTakeNoRoomFromOthers) {
+  // Together more than all unsent answers may hold.
+  constexpr std::size_t kReaders = 40;
+  const auto page = std::make_shared<const std::string>(8'000'000, 'p');
+  add_route("GET", "/page", Access::open, [&](ports::HttpRequest, ports::HttpResponder respond) {
+    ports::HttpResponse response;
+    response.shared_body = *page;
+    response.shared_owner = page;
+    respond(std::move(response));
+  });
+  add_route("GET", "/large", Access::open, [](ports::HttpRequest, ports::HttpResponder respond) {
+    respond(ports::HttpResponse::json(200, std::string(4'000'000, 'x')));
+  });
+  start();
+  std::vector<std::unique_ptr<TestClient>> readers;
+  for (std::size_t i = 0; i < kReaders; ++i) {
+    readers.push_back(std::make_unique<TestClient>(port(), 4096));
+    readers.back()->send(get("/page"));
+    EXPECT_EQ(readers.back()->read_line(), "HTTP/1.1 200 OK");
+  }
+  EXPECT_EQ(figure("carillon_unsent_bytes"), 0);
+  EXPECT_EQ(ask(get("/large")).body.size(), 4'000'000u);
+  TestClient client(port());
+  client.send("HEAD /page HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_EQ(client.answer(true)["content-length"], "8000000");
+  client.send(get("/page"));
+  EXPECT_EQ(client.answer().body, *page);
+}
+
 TEST_F(HttpTest, APeerThatTakesNothingIsDropped) {
   add_route("GET", "/large", Access::open, [](ports::HttpRequest, ports::HttpResponder respond) {
     respond(ports::HttpResponse::json(200, std::string(30'000'000, 'x')));

@@ -27,6 +27,20 @@ class TraceTest : public HttpTest {
     });
     add_route("GET", "/broken", ports::Access::open,
               [](auto, auto) { throw std::runtime_error("as it happens"); });
+    routes_.push_back({.method = "POST",
+                       .path = "/publish",
+                       .access = ports::Access::token,
+                       .handler =
+                           [this](ports::HttpRequest request, auto respond) {
+                             seen_ = request.trace;
+                             completed_ns_ = request.completed_ns;
+                             respond(ports::HttpResponse::json(200, "{}"));
+                           },
+                       .traced = true});
+  }
+  /// For a route that records its own span.
+  std::string publication(const std::string& extra = {}, std::string_view token = "good") {
+    return post("/publish", "{}", bearer(token) + extra);
   }
   /// Belongs to the client's trace, as a span of its own.
   static void expect_answered(const Answer& answer, std::string_view flags = "01") {
@@ -39,12 +53,13 @@ class TraceTest : public HttpTest {
   static void expect_silent(const Answer& answer) {
     EXPECT_FALSE(answer.headers.contains("traceparent")) << answer["traceparent"];
   }
-  std::string bearer(std::string_view token) {
+  static std::string bearer(std::string_view token) {
     return "Authorization: Bearer " + std::string(token) + "\r\n";
   }
 
   ports::testing::FakeTracer fake_;
   std::optional<base::TraceContext> seen_;
+  std::int64_t completed_ns_ = 0;
 };
 
 TEST_F(TraceTest, WithoutATracerWhatComesInIsPassedOn) {
@@ -102,43 +117,97 @@ TEST_F(TraceTest, TheUpgradeHandlerGetsIt) {
   EXPECT_EQ(base::trace_id_text(*handler_.last_request.http.trace), kTrace);
 }
 
-TEST_F(TraceTest, ATracerMayBeginTraces) {
+TEST_F(TraceTest, ATracerMayBeginTracesOfWhatAsksForThem) {
   tracer_ = &fake_;
   start();
-  expect_silent(ask(get("/traced")));
+  expect_silent(ask(publication()));
   fake_.starts = true;
-  const Answer answer = ask(get("/traced"));
+  expect_silent(ask(get("/traced")));
+  expect_silent(ask(get("/who", bearer("good"))));
+  expect_silent(ask(upgrade_request("/")));
+  EXPECT_FALSE(seen_);
+  const Answer answer = ask(publication());
   ASSERT_TRUE(seen_);
   EXPECT_EQ(base::format_traceparent(*seen_), answer["traceparent"]);
 }
 
-TEST_F(TraceTest, AuthorizeIsASpanBelowTheRequests) {
+TEST_F(TraceTest, AuthorizeIsTheSpanOfTheRequest) {
   tracer_ = &fake_;
   authenticator_.later = true;
   start();
   TestClient client(port());
   std::vector<Answer> answers;
-  for (const char* token : {"good", "good", "forged"}) {
-    client.send(get("/who", bearer(token) + header()));
+  for (int i = 0; i < 2; ++i) {
+    client.send(get("/who", bearer("good") + header()));
     answers.push_back(client.answer());
   }
   ask(get("/open", header()));                      // asks for no token
   ask(get("/who", bearer("good") + header("00")));  // not sampled
   ask(get("/who", bearer("good")));                 // no trace
   const auto spans = fake_.spans();
-  ASSERT_EQ(spans.size(), 3u) << "the remembered verification is one, too";
+  ASSERT_EQ(spans.size(), 2u) << "the remembered verification is one, too";
   for (std::size_t i = 0; i < spans.size(); ++i) {
     EXPECT_EQ(spans[i].name, "authorize");
-    EXPECT_EQ(base::trace_id_text(spans[i].context), kTrace);
-    const auto request = base::parse_traceparent(answers[i]["traceparent"]);
-    ASSERT_TRUE(request);
-    EXPECT_EQ(spans[i].parent, request->span_id);
-    EXPECT_NE(spans[i].context.span_id, request->span_id);
+    EXPECT_EQ(base::format_traceparent(spans[i].context), answers[i]["traceparent"]);
+    EXPECT_EQ(base::hex_text(spans[i].parent.data(), 8), kSpan);
     EXPECT_GT(spans[i].start_ns, 1'700'000'000'000'000'000);
     EXPECT_GE(spans[i].end_ns, spans[i].start_ns);
-    EXPECT_EQ(spans[i].failed, i == 2);
+    EXPECT_FALSE(spans[i].failed);
     EXPECT_TRUE(spans[i].attributes.empty());
   }
+}
+
+TEST_F(TraceTest, AuthorizeIsBelowTheSpanThatARouteRecordsItself) {
+  tracer_ = &fake_;
+  fake_.starts = true;
+  start();
+  const std::int64_t before = base::now_ns();
+  TestClient client(port());
+  for (int i = 0; i < 2; ++i) {
+    client.send(publication(header()));
+    client.answer();
+  }
+  ask(publication());
+  const auto spans = fake_.spans();
+  ASSERT_EQ(spans.size(), 3u);
+  for (const ports::Span& span : spans) {
+    EXPECT_EQ(span.name, "authorize");
+    EXPECT_GE(span.start_ns, before);
+  }
+  EXPECT_EQ(spans[2].parent, seen_->span_id);
+  EXPECT_NE(spans[2].context.span_id, seen_->span_id);
+  EXPECT_GE(completed_ns_, before);
+  EXPECT_LE(completed_ns_, spans[2].start_ns) << "the route's span begins before";
+  ask(publication(header("00")));
+  EXPECT_EQ(completed_ns_, 0) << "nobody asks for it";
+}
+
+TEST_F(TraceTest, WhoHasNoTokenLeavesNoSpan) {
+  tracer_ = &fake_;
+  fake_.starts = true;
+  start();
+  for (const char* token : {"forged", "nokeys", ""}) {
+    expect_answered(ask(get("/who", bearer(token) + header())));
+    expect_answered(ask(publication(header(), token)));
+  }
+  EXPECT_TRUE(fake_.spans().empty());
+  EXPECT_EQ(fake_.asked, 0) << "nor is anything taken of what others may have";
+}
+
+TEST_F(TraceTest, WhatIsTooMuchIsPassedOnAndNotRecorded) {
+  tracer_ = &fake_;
+  fake_.full = true;
+  start();
+  expect_answered(ask(get("/who", bearer("good") + header())));
+  expect_answered(ask(publication(header())));
+  EXPECT_EQ(fake_.asked, 2);
+  ASSERT_TRUE(seen_);
+  EXPECT_TRUE(seen_->sampled);
+  EXPECT_FALSE(seen_->recorded());
+  EXPECT_TRUE(fake_.spans().empty());
+  fake_.starts = true;
+  ask(publication());
+  EXPECT_EQ(fake_.spans().size(), 1u) << "what begins here is not among it";
 }
 
 }  // namespace

@@ -5,9 +5,11 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <sstream>
 
 #include <gtest/gtest.h>
 
+#include "base/log.hpp"
 #include "unit/ports/fake_tracer.hpp"
 
 namespace carillon::message_storage {
@@ -232,6 +234,29 @@ TEST_F(MessageStorageTest, DeadLetterThatTheBusRefusesIsOfferedAgain) {
   storage_->accept(messages(1, 2));
   EXPECT_TRUE(wait_for(2));
   EXPECT_EQ(offered, 2);
+}
+
+TEST_F(MessageStorageTest, ManyThatFailAreLoggedInPartAndCountedInWhole) {
+  for (Position position = 1; position <= 200; ++position) memory_.failures_left[position] = 1000;
+  sink_ = [](ports::QueuedMessage, ports::Completion<void> done) { done({}); };
+  ::testing::internal::CaptureStderr();
+  base::log::start(base::log::Level::info);
+  make(0);
+  storage_->accept(messages(1, 200));
+  EXPECT_TRUE(wait_for(200));
+  storage_->report_suppressed();
+  storage_->report_suppressed();
+  base::log::stop();
+  std::istringstream text(::testing::internal::GetCapturedStderr());
+  std::uint64_t written = 0, reports = 0;
+  for (std::string line; std::getline(text, line);) {
+    written += line.contains(R"("event_type":"message_storage_failed",)");
+    reports += line.contains(R"("event_type":"message_storage_failed_sampled",)");
+  }
+  EXPECT_GE(written, 20u);
+  EXPECT_GT(storage_->lines_suppressed(), 0u);
+  EXPECT_EQ(written + storage_->lines_suppressed(), 200u);
+  EXPECT_EQ(reports, 1u);
 }
 
 TEST_F(MessageStorageTest, SampledMessagesHaveSpansOfTheirWrites) {

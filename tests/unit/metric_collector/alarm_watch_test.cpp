@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/log.hpp"
+
 namespace carillon::metric_collector {
 namespace {
 
@@ -96,13 +98,37 @@ TEST_F(AlarmWatchTest, StartingWithoutDataTellsNobody) {
   EXPECT_THAT(watch->json(), HasSubstr("no data in 2 periods"));
 }
 
-TEST_F(AlarmWatchTest, ASeriesThatCannotBeReadChangesNothing) {
-  series = {{kEnd - 2 * kMinute, 600}, {kEnd - kMinute, 600}};
+TEST_F(AlarmWatchTest, ASeriesThatCannotBeReadChangesNothingAndIsReadAtTheNextLook) {
+  series = {{kEnd - 2 * kMinute, 600}, {kEnd - kMinute, 600}, {kEnd, 100}};
   watch->look(kEnd + 1000);
   broken = true;
   watch->look(kEnd + kMinute + 1000);
+  watch->look(kEnd + kMinute + 2000);
   EXPECT_EQ(gauge("ALARM"), 1);
   EXPECT_THAT(changes, ElementsAre("INSUFFICIENT_DATA → ALARM"));
+  broken = false;
+  watch->look(kEnd + kMinute + 3000);
+  EXPECT_THAT(changes, ElementsAre("INSUFFICIENT_DATA → ALARM", "ALARM → OK")) << "its period is not skipped";
+  const std::size_t before = reads.size();
+  watch->look(kEnd + kMinute + 4000);
+  EXPECT_EQ(reads.size(), before) << "once it was read, it is";
+}
+
+TEST_F(AlarmWatchTest, OnlyTheFirstOfFailuresInARowIsLogged) {
+  testing::internal::CaptureStderr();
+  base::log::start(base::log::Level::warn);
+  base::EpochMs now = kEnd;
+  for (const bool failing : {true, true, true, false, true, true}) {
+    broken = failing;
+    watch->look(now += kMinute);
+  }
+  base::log::stop();
+  const std::string text = testing::internal::GetCapturedStderr();
+  std::size_t lines = 0;
+  for (auto at = text.find("alarm_not_evaluated"); at != std::string::npos;
+       at = text.find("alarm_not_evaluated", at + 1))
+    ++lines;
+  EXPECT_EQ(lines, 2u) << text;
 }
 
 TEST_F(AlarmWatchTest, AClockPutBackIsFollowed) {

@@ -104,6 +104,16 @@ TEST_F(ClientLatenciesTest, ASampleCountsOncePerUserAndMessage) {
   EXPECT_EQ(refused("repeated"), 1);
 }
 
+TEST_F(ClientLatenciesTest, AMessageOfAnHourAgoIsTooOld) {
+  const base::EpochMs hour_and_skew = kPublished + 3'601'000;
+  const auto times = ports::MessageTimes{kPublished, kPublished + 20};
+  EXPECT_EQ(latencies.take("ann", received(120), &message, times, hour_and_skew + 1), 0u);
+  EXPECT_EQ(refused("too_old"), 1);
+  EXPECT_EQ(refused("repeated"), 0);
+  EXPECT_TRUE(nothing_recorded());
+  EXPECT_EQ(latencies.take("ann", received(120), &message, times, hour_and_skew), 1u);
+}
+
 TEST_F(ClientLatenciesTest, AMessageThatMayNotBeReadIsNotFound) {
   const auto refusal = latencies.take("ann", received(120), nullptr, std::nullopt, kNow);
   EXPECT_EQ(refusal.error().status(), 404);
@@ -183,19 +193,33 @@ TEST_F(ClientLatenciesTest, OneAbsurdValueRefusesTheWholeBatch) {
   EXPECT_FALSE(take({.entries = {{.end_to_end_us = 10'000}, {.end_to_end_us = 3'600'000'001}}}));
   EXPECT_FALSE(take({.entries = {{.end_to_end_us = 10'000, .network_us = 2'000'000}}}));
   EXPECT_FALSE(take({.entries = {{.end_to_end_us = 10'000}}, .jitter_us = -1}));
+  EXPECT_FALSE(take({.entries = {}, .jitter_us = -1}));
   EXPECT_TRUE(nothing_recorded());
-  EXPECT_EQ(refused("implausible"), 3);
+  EXPECT_EQ(refused("implausible"), 5) << "with all that was in them";
 }
 
 TEST_F(ClientLatenciesTest, ABatchsEntryOfAKnownMessageIsCheckedAndCountsOnce) {
   window.times[id(9)] = {kPublished, kPublished + 20};
-  EXPECT_FALSE(take({.entries = {{.message = id(9), .end_to_end_us = 6'000'001}}}));
   const SampleBatch batch{.entries = {{.message = id(9), .end_to_end_us = 6'000'000},
                                       {.message = id(9), .end_to_end_us = 1'000'000},
                                       {.message = id(8), .end_to_end_us = 3'000'000}}};
   EXPECT_EQ(take(batch), 2u) << "one was there twice, one is of an unknown message";
   EXPECT_EQ(refused("repeated"), 1);
   EXPECT_EQ(take(received(120, 9)), 0u) << "the same message as a single sample";
+}
+
+TEST_F(ClientLatenciesTest, ABatchsEntryLongerThanItsMessageExistsIsLeftOutOfIt) {
+  window.times[id(9)] = {kPublished, kPublished + 20};
+  const SampleBatch batch{.entries = {{.message = id(9), .end_to_end_us = 6'000'001},
+                                      {.message = id(8), .end_to_end_us = 6'000'001},
+                                      {.end_to_end_us = 4'000'001}}};
+  EXPECT_EQ(take(batch), 2u) << "a refusal would tell that there is such a message";
+  EXPECT_EQ(refused("implausible"), 1);
+  EXPECT_EQ(histogram("end_to_end_latency").count(), 2u);
+  EXPECT_EQ(histogram("jitter").sum(), 2'000'000u) << "of what was counted";
+  EXPECT_EQ(take({.entries = {{.message = id(9), .end_to_end_us = 3'600'000'001}}}).error().status(), 400)
+      << "that is absurd of any message";
+  EXPECT_EQ(take({.entries = {{.message = id(9), .end_to_end_us = 1000}}}), 1u) << "nothing was used up";
 }
 
 TEST_F(ClientLatenciesTest, ARepeatedBatchAddsNoJitter) {
@@ -209,15 +233,38 @@ TEST_F(ClientLatenciesTest, ARepeatedBatchAddsNoJitter) {
 TEST_F(ClientLatenciesTest, AUserHasABudget) {
   const base::Monotonic start{};
   const ClientSamples thousand = SampleBatch{.entries = std::vector<BatchEntry>(1000)};
-  EXPECT_TRUE(latencies.admit("ann", thousand, start));
-  const auto refusal = latencies.admit("ann", received(1), start);
-  EXPECT_EQ(refusal.error().status(), 429);
+  EXPECT_TRUE(latencies.admit("ann", start));
+  EXPECT_TRUE(latencies.admit_rest("ann", thousand, start));
+  const auto refusal = latencies.admit("ann", start);
+  EXPECT_EQ(refusal.error().status(), 429) << "whatever is in the body";
   EXPECT_EQ(refusal.error().retry_after_ms(), 10);
-  EXPECT_EQ(latencies.admit("ann", thousand, start).error().retry_after_ms(), 10'000);
-  EXPECT_TRUE(latencies.admit("ben", received(1), start));
-  EXPECT_FALSE(latencies.admit("ann", SampleBatch{.jitter_us = 1}, start));
-  EXPECT_TRUE(latencies.admit("ann", thousand, start + milliseconds(10'000)));
-  EXPECT_EQ(refused("rate"), 1002);
+  EXPECT_EQ(refused("rate"), 1);
+  EXPECT_TRUE(latencies.admit("ben", start));
+  EXPECT_TRUE(latencies.admit("ann", start + milliseconds(10'000)));
+  EXPECT_TRUE(latencies.admit_rest("ann", thousand, start + milliseconds(10'000)));
+}
+
+TEST_F(ClientLatenciesTest, ABatchOverTheBudgetIsRefusedWithAllItsEntriesAndPaysForItsReading) {
+  const base::Monotonic start{};
+  const ClientSamples thousand = SampleBatch{.entries = std::vector<BatchEntry>(1000)};
+  EXPECT_TRUE(latencies.admit("ann", start));
+  EXPECT_TRUE(latencies.admit("ann", start));
+  const auto wait_ms = latencies.admit_rest("ann", thousand, start).error().retry_after_ms();
+  EXPECT_EQ(wait_ms, 20);
+  EXPECT_EQ(refused("rate"), 1000);
+  EXPECT_TRUE(latencies.admit("ann", start + milliseconds(wait_ms)));
+  EXPECT_TRUE(latencies.admit_rest("ann", thousand, start + milliseconds(wait_ms)))
+      << "who waits as long as was said is served";
+}
+
+TEST_F(ClientLatenciesTest, OneSampleCostsNoMoreThanItsReading) {
+  const base::Monotonic start{};
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(latencies.admit("ann", start));
+    ASSERT_TRUE(latencies.admit_rest("ann", received(1), start));
+    ASSERT_TRUE(latencies.admit_rest("ann", SampleBatch{.jitter_us = 1}, start));
+  }
+  EXPECT_FALSE(latencies.admit("ann", start));
 }
 
 TEST(LastLatencies, ForgetWhoWasAwayForLongest) {

@@ -33,9 +33,9 @@ class ClientSampleRoutesTest : public testing::Test {
   }
   ~ClientSampleRoutesTest() override { loop.stop(); }
 
-  std::future<HttpResponse> send(std::string body) {
+  std::future<HttpResponse> send(std::string body, const std::string& user = "ann") {
     auto identity = std::make_shared<model::Identity>();
-    identity->user = model::UserId("ann");
+    identity->user = model::UserId(user);
     ports::HttpRequest request;
     request.body = std::move(body);
     request.identity = identity;
@@ -46,6 +46,14 @@ class ClientSampleRoutesTest : public testing::Test {
     return future;
   }
   HttpResponse post(std::string body) { return send(std::move(body)).get(); }
+  double refused(std::string_view reason) const {
+    ports::MetricSet set;
+    latencies.collect(set);
+    for (const auto& each : set.find("carillon_client_samples_refused_total")->samples)
+      if (each.labels.at(0).second == reason) return each.value;
+    ADD_FAILURE() << reason;
+    return -1;
+  }
   std::string single() const {
     return "{\"messageId\":\"" + kId +
            "\",\"clientReceivedAt\":" + std::to_string(history.message_answer->published_at + 100) + '}';
@@ -83,15 +91,30 @@ TEST_F(ClientSampleRoutesTest, WhatMayNotBeReadIsNotFoundAndOtherErrorsStayThems
   EXPECT_EQ(post(single()).status, 404);
   history.refusal = base::Error(model::errors::kOverloaded);
   EXPECT_EQ(post(single()).status, 503);
-  ports::MetricSet set;
-  latencies.collect(set);
-  for (const auto& each : set.find("carillon_client_samples_refused_total")->samples)
-    EXPECT_EQ(each.value, each.labels[0].second == "unknown_message" ? 1 : 0) << each.labels[0].second;
+  EXPECT_EQ(refused("unknown_message"), 1);
+  EXPECT_EQ(refused("unavailable"), 1);
 }
 
 TEST_F(ClientSampleRoutesTest, WhatIsNoSampleIs400) {
   EXPECT_EQ(post("{}").status, 400);
   EXPECT_EQ(post("").status, 400);
+  EXPECT_EQ(post(R"({"latencies":[1e400]})").status, 400);
+  EXPECT_EQ(refused("malformed"), 3);
+}
+
+TEST_F(ClientSampleRoutesTest, WhoIsOverTheBudgetIsNotEvenRead) {
+  for (int i = 0; i < 1000; ++i)
+    ASSERT_TRUE(latencies.admit("ann", base::monotonic_now() + std::chrono::hours(1)));
+  EXPECT_EQ(post("no JSON").status, 429);
+  EXPECT_EQ(refused("rate"), 1);
+  EXPECT_EQ(refused("malformed"), 0);
+}
+
+TEST_F(ClientSampleRoutesTest, WhatCannotBeReadCostsAsMuchAsASample) {
+  for (int i = 0; i < 999; ++i)
+    ASSERT_TRUE(latencies.admit("ann", base::monotonic_now() + std::chrono::hours(1)));
+  EXPECT_EQ(post("no JSON").status, 400);
+  EXPECT_EQ(post("no JSON").status, 429);
 }
 
 TEST_F(ClientSampleRoutesTest, OverTheBudgetIs429WithRetryAfter) {
@@ -106,15 +129,19 @@ TEST_F(ClientSampleRoutesTest, OverTheBudgetIs429WithRetryAfter) {
   }));
 }
 
-TEST_F(ClientSampleRoutesTest, ABoundedNumberWaitsForTheLoop) {
+TEST_F(ClientSampleRoutesTest, ABoundedNumberWaitsForTheLoopOfOneUserAsOfAll) {
   std::promise<void> held;
   loop.post([future = held.get_future()]() mutable { future.wait(); });
+  const std::string jitter = R"({"jitter":1})";
   std::vector<std::future<HttpResponse>> waiting;
-  for (int i = 0; i < 256; ++i) waiting.push_back(send(R"({"jitter":1})"));
-  EXPECT_EQ(post(R"({"jitter":1})").status, 503);
+  for (int i = 0; i < 16; ++i) waiting.push_back(send(jitter));
+  EXPECT_EQ(post(jitter).status, 503);
+  for (int i = 16; i < 256; ++i) waiting.push_back(send(jitter, "user" + std::to_string(i / 16)));
+  EXPECT_EQ(send(jitter, "ben").get().status, 503);
+  EXPECT_EQ(refused("unavailable"), 2);
   held.set_value();
   for (auto& each : waiting) EXPECT_EQ(each.get().status, 200);
-  EXPECT_EQ(post(R"({"jitter":1})").status, 200) << "places are given back";
+  EXPECT_EQ(post(jitter).status, 200) << "places are given back";
 }
 
 }  // namespace

@@ -255,6 +255,29 @@ TEST_F(MetricSeriesTest, WhatCannotBeWrittenStaysAndIsWrittenLater) {
   EXPECT_EQ(counts("MessagesPublished", kBegin, kBegin + 50'000).size(), 5u);
 }
 
+TEST_F(MetricSeriesTest, WhatIsUnderWayIsReadAndComesBackWhenItFails) {
+  restart(kBegin);
+  figures_.published = 1;
+  take(kBegin);
+  ASSERT_TRUE(series_->begin_write());
+  EXPECT_FALSE(series_->begin_write()) << "one at a time";
+  take(kBegin + 10'000);
+  EXPECT_EQ(counts("MessagesPublished", kBegin, kBegin + 60'000), (Counts{{0, 1}, {10, 0}})) << "under way";
+  series_->end_write(false);
+  EXPECT_EQ(counts("MessagesPublished", kBegin, kBegin + 60'000), (Counts{{0, 1}, {10, 0}})) << "back";
+  ASSERT_TRUE(series_->begin_write());
+  figures_.published = 4;
+  take(kBegin + 11'000);
+  take(kBegin + 20'000);
+  EXPECT_EQ(counts("MessagesPublished", kBegin, kBegin + 60'000), (Counts{{0, 1}, {10, 3}, {20, 0}}))
+      << "what came meanwhile says more than what is under way";
+  series_->end_write(false);
+  EXPECT_EQ(series_->write_failures(), 2u);
+  ASSERT_TRUE(series_->flush());
+  series_ = std::make_unique<MetricSeries>(table_);
+  EXPECT_EQ(counts("MessagesPublished", kBegin, kBegin + 60'000), (Counts{{0, 1}, {10, 3}, {20, 0}}));
+}
+
 TEST_F(MetricSeriesTest, WhatCannotBeWrittenForLongIsGivenUpOldestFirstAndCounted) {
   restart(kBegin);
   table_.fails = true;

@@ -176,5 +176,24 @@ TEST_F(AlarmWebhooksTest, WhatWaitsIsBoundedAndTheOldestGivesWay) {
   EXPECT_THAT(http.next().request.body, HasSubstr("number 3."));
 }
 
+TEST_F(AlarmWebhooksTest, WhatIsNotTakenAtTheStopIsGivenUp) {
+  notify(change(0, "under way"));
+  notify(change(0, "waiting"));
+  notify(change(1, "tried again"));
+  auto under_way = http.next();
+  http.next().answer(500);
+  const auto again = http.next();
+  on_loop([&] { webhooks.stop(); });
+  EXPECT_EQ(count("failed"), 3);
+  notify(change());
+  EXPECT_EQ(count("failed"), 4) << "what comes later, too";
+  under_way.answer(500);
+  on_loop([] {});
+  on_loop([&] { webhooks.stop(); });
+  EXPECT_EQ(count("failed"), 4) << "each once";
+  EXPECT_EQ(count("sent"), 0);
+  EXPECT_TRUE(http.idle());
+}
+
 }  // namespace
 }  // namespace carillon::observability

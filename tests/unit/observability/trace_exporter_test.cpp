@@ -56,11 +56,12 @@ struct Counts {
   double exported = 0;
   double queue_full = 0;
   double export_failed = 0;
+  double forced = 0;
   bool operator==(const Counts&) const = default;
 };
 std::ostream& operator<<(std::ostream& out, const Counts& counts) {
   return out << counts.exported << " exported, " << counts.queue_full << " over the queue, "
-             << counts.export_failed << " failed";
+             << counts.export_failed << " failed, " << counts.forced << " traces forced";
 }
 
 class TraceExporterTest : public ::testing::Test {
@@ -95,7 +96,7 @@ class TraceExporterTest : public ::testing::Test {
     exporter_->collect(set);
     const auto& dropped = set.find("carillon_trace_spans_dropped_total")->samples;
     return {set.find("carillon_trace_spans_exported_total")->samples[0].value, dropped[0].value,
-            dropped[1].value};
+            dropped[1].value, dropped[2].value};
   }
   void expect_counts(const Counts& wanted) {
     const auto end = std::chrono::steady_clock::now() + 20s;
@@ -268,6 +269,41 @@ TEST_F(TraceExporterTest, goes_on_with_the_trace_that_came_in) {
     EXPECT_EQ(context->sampled, sampled);
   }
   EXPECT_FALSE(exporter_->begin(std::nullopt));
+}
+
+TEST_F(TraceExporterTest, takes_no_more_than_some_traces_that_came_in_sampled) {
+  TraceSettings few = settings();
+  few.forced_per_second = 1e-6;
+  few.forced_burst = 3;
+  open(few);
+  Done done = occupy();
+  for (int i = 0; i < 5; ++i) {
+    auto context = exporter_->begin(base::new_trace(true)).value();
+    exporter_->admit(context);
+    EXPECT_TRUE(context.sampled) << "for those after us";
+    EXPECT_TRUE(base::format_traceparent(context).ends_with("-01"));
+    EXPECT_EQ(context.recorded(), i < 3);
+    for (int spans = 0; spans < 2; ++spans)
+      exporter_->record({.name = "commit", .context = base::child_of(context)});
+  }
+  auto unsampled = exporter_->begin(base::new_trace(false)).value();
+  exporter_->admit(unsampled);
+  EXPECT_FALSE(unsampled.unrecorded);
+  EXPECT_EQ(counts(), (Counts{.forced = 2}));
+  record(1);  // of a trace that began here
+  done(ports::OutboundResponse{200, ""});
+  EXPECT_EQ(spans_in(http_.answer(200)), 3 * 2 + 1u);
+}
+
+TEST_F(TraceExporterTest, takes_more_of_them_as_time_goes_by) {
+  TraceSettings fast = settings();
+  fast.forced_per_second = 1e9;
+  fast.forced_burst = 1;
+  open(fast);
+  for (int i = 0; i < 5; ++i) {
+    auto context = base::new_trace(true);
+    while (exporter_->admit(context), context.unrecorded) context.unrecorded = false;
+  }
 }
 
 TEST_F(TraceExporterTest, samples_about_the_ratio_of_its_own_traces) {

@@ -15,6 +15,10 @@ class FakeTracer final : public Tracer {
     if (incoming) return base::child_of(*incoming);
     return starts ? std::optional(base::new_trace(true)) : std::nullopt;
   }
+  void admit(base::TraceContext& context) override {
+    ++asked;
+    context.unrecorded = full;
+  }
   void record(Span span) override {
     const std::lock_guard lock(mutex_);
     spans_.push_back(std::move(span));
@@ -25,6 +29,8 @@ class FakeTracer final : public Tracer {
   }
 
   std::atomic<bool> starts{false};
+  std::atomic<int> asked{0};      ///< of admit()
+  std::atomic<bool> full{false};  ///< admit() takes no more
 
  private:
   std::mutex mutex_;

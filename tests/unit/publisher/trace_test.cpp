@@ -17,6 +17,7 @@ const std::string kMessage =
 struct Bus final : ports::MessageBus {
   void publish(ports::Publication publication, ports::Completion<ports::Receipt> done) override {
     taken.push_back(publication);
+    if (publication.target.id == "lost") return;
     if (publication.target.id == "full") return done(model::fail(model::errors::kOverloaded));
     done(ports::Receipt{.id = model::MessageId::generate(1'750'000'000'000),
                         .published_at = 1'750'000'000'000});
@@ -39,7 +40,7 @@ class PublisherTraceTest : public ::testing::Test {
     identity_ = made;
   }
   /// What the socket is answered.
-  std::string send(const std::string& members, ports::Tracer* tracer) {
+  std::string send(const std::string& members, ports::Tracer* tracer, std::size_t answers = 1) {
     WebSocketMessagePublisher publisher(bus_, channels_, tracer);
     const auto socket = std::make_shared<Socket>();
     const ports::SocketPtr handle = socket;
@@ -48,7 +49,7 @@ class PublisherTraceTest : public ::testing::Test {
     const auto document = model::JsonDocument::parse(frame);
     EXPECT_TRUE(document) << frame;
     publisher.on_send_message({connection, identity_, handle}, *document, "\"r1\"");
-    EXPECT_EQ(socket->sent.size(), 1u);
+    EXPECT_EQ(socket->sent.size(), answers);
     return socket->sent.empty() ? "" : socket->sent.front();
   }
   int post(const std::string& path, const std::string& body, ports::Tracer* tracer,
@@ -59,6 +60,7 @@ class PublisherTraceTest : public ::testing::Test {
     request.body = body;
     if (!incoming.empty()) request.headers.emplace_back("traceparent", incoming);
     request.trace = request_ = ports::begin_trace(tracer, request.incoming_trace());
+    request.completed_ns = completed_ns_;
     int status = 0;
     for (const ports::Route& route : publisher.routes())
       if (route.path == path)
@@ -78,6 +80,7 @@ class PublisherTraceTest : public ::testing::Test {
   Channels channels_;
   model::IdentityPtr identity_;
   std::optional<base::TraceContext> request_;
+  std::int64_t completed_ns_ = 0;
   ports::testing::FakeTracer tracer_;
 };
 
@@ -180,6 +183,46 @@ TEST_F(PublisherTraceTest, RefusalsAreFailedSpans) {
     EXPECT_TRUE(each.failed);
     EXPECT_EQ(attribute(each, "messageId"), "(none)");
   }
+}
+
+TEST_F(PublisherTraceTest, TheSpanBeginsWhenTheRequestWasComplete) {
+  const std::int64_t earlier = completed_ns_ = base::now_ns() - 5'000'000'000;
+  EXPECT_EQ(post("/publish", "{" + kMessage + "}", &tracer_), 200);
+  EXPECT_EQ(post("/publish/batch", R"({"messages":[{)" + kMessage + "}]}", &tracer_), 200);
+  completed_ns_ = base::now_ns() + 60'000'000'000;
+  EXPECT_EQ(post("/publish", "[", &tracer_), 400);
+  const auto spans = tracer_.spans();
+  ASSERT_EQ(spans.size(), 4u);
+  EXPECT_EQ(spans[0].start_ns, earlier);
+  EXPECT_EQ(spans[2].start_ns, earlier);
+  EXPECT_GE(spans[1].start_ns, earlier + 5'000'000'000) << "of the batch's only message";
+  EXPECT_EQ(spans[3].end_ns, completed_ns_) << "the clock was put back meanwhile";
+}
+
+TEST_F(PublisherTraceTest, WhatIsNeverAnsweredIsAFailedSpan) {
+  const std::string lost =
+      R"("targetChannel":"WebSocket","payload":{"chatId":"lost","eventType":"e","content":1})";
+  EXPECT_EQ(post("/publish", "{" + lost + "}", &tracer_), 0);
+  EXPECT_EQ(post("/publish/batch", R"({"messages":[{)" + lost + R"(}]})", &tracer_), 0);
+  send(R"("traceparent":")" + kIncoming + "\"," + lost, &tracer_, 0);
+  const auto spans = tracer_.spans();
+  ASSERT_EQ(spans.size(), 4u);
+  for (const auto& each : spans) EXPECT_TRUE(each.failed);
+}
+
+TEST_F(PublisherTraceTest, AFrameAsksWhetherItsTraceIsTooMuch) {
+  tracer_.full = true;
+  const std::string answer = send(R"("traceparent":")" + kIncoming + "\"," + kMessage, &tracer_);
+  EXPECT_EQ(tracer_.asked, 1);
+  ASSERT_TRUE(bus_.taken.at(0).trace);
+  EXPECT_TRUE(bus_.taken[0].trace->sampled);
+  EXPECT_FALSE(bus_.taken[0].trace->recorded());
+  EXPECT_NE(answer.find(base::format_traceparent(*bus_.taken[0].trace)), std::string::npos) << answer;
+  EXPECT_TRUE(tracer_.spans().empty());
+  tracer_.starts = true;
+  send(kMessage, &tracer_);
+  EXPECT_EQ(tracer_.asked, 1);
+  EXPECT_EQ(tracer_.spans().size(), 1u);
 }
 
 TEST_F(PublisherTraceTest, MessagesOfABatchAreBelowIt) {

@@ -1,12 +1,14 @@
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
-import { type Unit, value } from '../format';
+import { type Unit, marks } from '../format';
 import type { Theme } from '../theme';
 import type { WidgetPlan } from '../widgets';
 import type { Columns } from './Widget';
 
 const HEIGHT = 200;
 const LEAST_ZOOM_PIXELS = 8;
+/** Of the last time below the chart, which may be at its very end. */
+const HALF_A_TIME = 30;
 
 interface Props {
   plan: WidgetPlan;
@@ -44,7 +46,7 @@ function axisOf(unit: Unit, scale: string, right: boolean, ink: string, grid: st
     font: '11px system-ui, sans-serif',
     grid: { show: !right, stroke: grid, width: 1 },
     ticks: { show: false },
-    values: (_, splits) => splits.map((each) => (unit === 'count' && !Number.isInteger(each) ? '' : value(each, unit))),
+    values: (_, splits) => marks(splits, unit),
   };
 }
 
@@ -57,7 +59,7 @@ function optionsOf(element: HTMLElement, { plan, onCursor, onZoom }: Pick<Props,
   return {
     width: element.clientWidth,
     height: HEIGHT,
-    padding: [8, right ? 0 : 20, 0, 0],
+    padding: [8, right ? 0 : HALF_A_TIME, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'dashboard' }, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
     scales: { x: { time: true }, y: fromZero, right: fromZero },

@@ -25,7 +25,7 @@ export function Legend({ plan, columns, points, index, caption }: Props) {
   const total = plan.lines.some(isEvents);
   const highest = plan.lines.some((line) => !isEvents(line));
   return (
-    <table className="legend">
+    <table className="legend" data-start={index === null ? '' : columns.starts[index]}>
       <thead>
         <tr>
           <th scope="col">

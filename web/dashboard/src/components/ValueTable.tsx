@@ -26,10 +26,10 @@ export function ValueTable({ plan, columns }: { plan: WidgetPlan; columns: Colum
         </thead>
         <tbody>
           {rows.map(({ start, values }) => (
-            <tr key={start}>
+            <tr key={start} data-start={start}>
               <th scope="row">{time(start)}</th>
               {values.map((each, index) => (
-                <td key={plan.lines[index]!.label} className="number">
+                <td key={plan.lines[index]!.label} className="number" data-value={each ?? ''}>
                   {value(each, plan.lines[index]!.unit)}
                 </td>
               ))}
