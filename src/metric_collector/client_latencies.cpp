@@ -163,7 +163,7 @@ void ClientLatencies::collect(ports::MetricSet& into) const {
   into.histogram("carillon_client_jitter_seconds",
                  "Difference in latency of consecutive messages, as clients measured", microseconds,
                  jitter_.snapshot());
-  into.counter("carillon_high_latency_messages_total", "Messages over high_latency_ms", high_.value(),
+  into.counter("carillon_high_latency_messages_total", "Latencies over high_latency_ms", high_.value(),
                {{"measured", "client"}});
   for (const auto& [shape, counter] : {std::pair("single", &singles_), std::pair("batch", &batched_)})
     into.counter("carillon_client_samples_total", "Latencies that clients measured and that were counted",

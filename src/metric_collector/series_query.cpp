@@ -75,7 +75,7 @@ Result<SeriesQuery> parse_series_query(const ports::HttpRequest& request, base::
   if ((*to - *from) / base::milliseconds(*period).count() > SeriesQuery::kMostPoints)
     return fail(kInvalidParameter, "period is too short: from and to are more than " +
                                        std::to_string(SeriesQuery::kMostPoints) + " periods apart");
-  query.from = *from;
+  query.from = *from - *from % base::milliseconds(*period).count();
   query.to = *to;
   query.period = *period;
   return query;

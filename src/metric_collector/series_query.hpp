@@ -10,7 +10,7 @@ struct SeriesQuery {
   static constexpr std::int64_t kMostPoints = 10'000;
 
   const Metric* metric = nullptr;  ///< never null
-  base::EpochMs from = 0;
+  base::EpochMs from = 0;          ///< the beginning of a period
   base::EpochMs to = 0;
   std::chrono::seconds period{60};
 };

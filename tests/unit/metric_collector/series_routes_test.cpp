@@ -134,6 +134,9 @@ TEST_F(SeriesRoutesTest, PeriodsAndTimesAreReadInBothForms) {
                 .size(),
             0u)
       << "the end is not in it";
+  EXPECT_EQ(series("metric=ClientJitter&from=1800000015000&to=1800000030000").at("points").as_array().size(),
+            1u)
+      << "a period that began before is in it, whole";
 }
 
 TEST_F(SeriesRoutesTest, TheLastHourWithWhatIsNotWrittenYetIsTheDefault) {

@@ -62,7 +62,9 @@ std::vector<std::string> lines_of(const std::string& text) {
 boost::json::object parsed(const std::string& line) {
   const auto document = model::JsonDocument::parse(line);
   EXPECT_TRUE(document) << line;
-  return document ? document->object() : boost::json::object();
+  // With memory of its own: that of the document goes with it.
+  return document ? boost::json::object(document->object(), boost::json::storage_ptr())
+                  : boost::json::object();
 }
 
 TEST(Log, a_line_is_one_json_object_whatever_the_values_are) {

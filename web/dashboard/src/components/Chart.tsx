@@ -64,7 +64,7 @@ function optionsOf(element: HTMLElement, { plan, onCursor, onZoom }: Pick<Props,
     cursor: { sync: { key: 'dashboard' }, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
     scales: { x: { time: true }, y: fromZero, right: fromZero },
     axes: [
-      { stroke: ink, size: 40, space: 84, font: '11px system-ui, sans-serif', grid: { show: false }, ticks: { stroke: grid, size: 4 }, values: TIMES },
+      { stroke: ink, size: 40, space: 56, font: '11px system-ui, sans-serif', grid: { show: false }, ticks: { stroke: grid, size: 4 }, values: TIMES },
       axisOf(left.unit, 'y', false, ink, grid),
       ...(right ? [axisOf(right.unit, 'right', true, ink, grid)] : []),
     ],
