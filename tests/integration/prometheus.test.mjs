@@ -104,7 +104,8 @@ describe('GET /metrics', () => {
     const now = await until(async () => {
       const text = await figures();
       return rise(text, 'carillon_messages_stored_total') === 5 && rise(text, 'carillon_connections') === 0
-        && rise(text, 'carillon_deliveries_total') === 4 && rise(text, 'carillon_client_samples_total') === 3 ? text : undefined;
+        && rise(text, 'carillon_deliveries_total') === 4 && rise(text, 'carillon_client_samples_total') === 3
+        && rise(text, 'carillon_webhook_attempts_total') === 1 ? text : undefined;
     }, 'everything is settled');
     assert.deepEqual([
       rise(now, 'carillon_messages_published_total', { type: 'fifo', path: 'a2p' }),
