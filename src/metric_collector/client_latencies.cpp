@@ -26,7 +26,7 @@ std::size_t size_of(const ClientSamples& samples) {
 /// How long a message can have been under way at most, seen at `now`, which a clock put back may have made
 /// less than its publication.
 std::int64_t most_us(base::EpochMs published_at, base::EpochMs now) {
-  return std::max<std::int64_t>(now - published_at, 0) * 1000 + kClockSkewUs;
+  return std::max<std::int64_t>(now - published_at, 0) * 1000 + kMostAheadUs;
 }
 
 }  // namespace

@@ -16,6 +16,9 @@ namespace carillon::metric_collector {
 
 /// By how much a client's clock may be wrong although it knows its offset.
 inline constexpr std::int64_t kClockSkewUs = 1'000'000;
+/// By how much a latency may be longer than its message exists: what a clock without a known offset is ahead
+/// of ours.
+inline constexpr std::int64_t kMostAheadUs = 5'000'000;
 inline constexpr std::int64_t kMostLatencyUs = 3'600'000'000;
 inline constexpr std::size_t kMaxBatch = 1000;
 
