@@ -21,12 +21,12 @@ COMPONENTS = {
     "authorizer",
     "chat_permission",
     "connection_handler",
-    "dashboard",
     "management",
     "message_retrieval",
     "message_storage",
     "metric_collector",
     "outbound",
+    "pages",
     "processor",
     "publisher",
 }
@@ -45,10 +45,19 @@ ALLOWED = {
 }
 MAIN_ALLOWED = {"cli"}
 
+# The comments application's service has rooms of its own below EXAMPLE, which use the project's.
+EXAMPLE = "examples/comments/api"
+EXAMPLE_ALLOWED = {
+    "comment_store": SHARED,
+    "comments_api": BUS | {"authorizer", "outbound", "gateway", "comment_store"},
+    "tests": BUS | {"authorizer", "outbound", "gateway", "comment_store", "comments_api"},
+}
+EXAMPLE_MAIN_ALLOWED = {"base", "comments_api"}
+
 # (pattern of the included path, the rooms that may, the most files that may; None: any number)
 LIBRARIES = [
     (re.compile(r"^boost/beast[/.]"), {"gateway"}, None),
-    (re.compile(r"^rocksdb/"), {"embedded"}, None),
+    (re.compile(r"^rocksdb/"), {"embedded", "comment_store", "tests"}, None),
     (re.compile(r"^toml\+\+/|^toml\.hpp$"), None, 1),
     (re.compile(r"^CLI/"), None, 1),
     (re.compile(r"^curl/"), {"outbound", "cli"}, None),
@@ -66,7 +75,7 @@ EVENT_ROW = re.compile(r"^\| `(\w+)` \| ((?:debug|info|warn|error)[^|]*) \|", re
 CPP = {".cpp", ".hpp", ".h", ".cc"}
 WATCHED = CPP | {".mjs", ".js", ".ts", ".tsx", ".py", ".sh", ".cmake", ".css"}
 FOLDERS = ["src", "tests", "script", "bench", "web", "examples", "deploy"]
-NOT_OURS = {"node_modules", "build", "dist", "corpus", "__pycache__"}
+NOT_OURS = {"node_modules", "build", "dist", ".next", "out", "corpus", "__pycache__"}
 
 
 def files_below(folder):
@@ -84,37 +93,36 @@ def includes_of(text):
             yield number, match.group(1) or match.group(2)
 
 
-def check_direction(room, included, rooms):
+def check_direction(room, included, allowed, main_allowed):
     """The complaint about one include, or None."""
     target = included.split("/")[0] if "/" in included else None
-    if target not in rooms or target == room:
+    if target not in ALLOWED and target not in EXAMPLE_ALLOWED or target == room:
         return None
-    allowed = MAIN_ALLOWED if room is None else ALLOWED[room]
-    if target in allowed:
+    if target in (main_allowed if room is None else allowed[room]):
         return None
     return f"{room or 'main'} may not include {target}: {included}"
 
 
-def check_source_tree(root):
-    source = root / "src"
+def check_source_tree(root, tree, allowed, main_allowed):
+    source = root / tree
     rooms = {path.name for path in source.iterdir() if path.is_dir()} if source.is_dir() else set()
-    for room in sorted(rooms - set(ALLOWED)):
+    for room in sorted(rooms - set(allowed)):
         if any(path.suffix in CPP for path in files_below(source / room)):
-            yield f"src/{room}: a room that tests/includes_test.py does not know"
+            yield f"{tree}/{room}: a room that tests/includes_test.py does not know"
     users = {}
     for path in files_below(source):
         if path.suffix not in CPP:
             continue
         relative = path.relative_to(source)
         room = relative.parts[0] if len(relative.parts) > 1 else None
-        if room is not None and room not in ALLOWED:
+        if room is not None and room not in allowed:
             continue
         for number, included in includes_of(path.read_text(encoding="utf-8")):
-            where = f"src/{relative}:{number}"
+            where = f"{tree}/{relative}:{number}"
             if included.startswith("../") or included.startswith("./"):
                 yield f"{where}: relative include {included}: name the room"
                 continue
-            complaint = check_direction(room, included, set(ALLOWED))
+            complaint = check_direction(room, included, allowed, main_allowed)
             if complaint:
                 yield f"{where}: {complaint}"
             for index, (pattern, may, _) in enumerate(LIBRARIES):
@@ -189,7 +197,13 @@ def check_log_events(root):
 
 
 def breaches(root):
-    return [*check_source_tree(root), *check_texts(root), *check_catalogue(root), *check_log_events(root)]
+    return [
+        *check_source_tree(root, "src", ALLOWED, MAIN_ALLOWED),
+        *check_source_tree(root, EXAMPLE, EXAMPLE_ALLOWED, EXAMPLE_MAIN_ALLOWED),
+        *check_texts(root),
+        *check_catalogue(root),
+        *check_log_events(root),
+    ]
 
 
 def self_test():
@@ -210,6 +224,10 @@ def self_test():
         "src/outbound/a.cpp": "#include <curl/curl.h>\n",
         "src/server/a.cpp": '#include <toml++/toml.h>\n#include "gateway/a.hpp"\n',
         "src/cli/a.cpp": '#include <CLI/CLI.hpp>\n#include "server/a.hpp"\n',
+        f"{EXAMPLE}/main.cpp": '#include "comments_api/a.hpp"\n',
+        f"{EXAMPLE}/comment_store/a.cpp": '#include <rocksdb/db.h>\n#include "model/a.hpp"\n',
+        f"{EXAMPLE}/comments_api/a.cpp": '#include "comment_store/a.hpp"\n#include "gateway/a.hpp"\n',
+        f"{EXAMPLE}/tests/a_test.cpp": '#include "comments_api/a.hpp"\n#include "unit/authorizer/a.hpp"\n',
     }
     bad = {
         "src/base/b.hpp": '#include "model/m.hpp"\n',
@@ -229,6 +247,11 @@ def self_test():
         "src/main.cpp": '#include "server/a.hpp"\n',
         "src/unknown/g.cpp": "\n",
         "src/base/h.cpp": "\n" * (MAX_LINES + 1),
+        "src/gateway/c.cpp": '#include "comments_api/a.hpp"\n',
+        f"{EXAMPLE}/comment_store/b.cpp": '#include "comments_api/a.hpp"\n',
+        f"{EXAMPLE}/comments_api/b.cpp": "#include <rocksdb/db.h>\n",
+        f"{EXAMPLE}/comments_api/c.cpp": '#include "embedded/a.hpp"\n',
+        f"{EXAMPLE}/main.cpp": '#include "server/a.hpp"\n',
         "docs/protocol.md": '| 411 | `Gone "x"` | | no |\n',
         "tests/i_test.cpp": "// TO" + "DO: later\n",
         "src/bus/j.cpp": 'log::error("unlisted", "x");\n',

@@ -25,7 +25,10 @@ class NoSockets final : public ports::ConnectionGateway {
                       std::vector<std::string>, std::move_only_function<void()> done) override {
     done();
   }
-  void send(ports::LoopIndex, const model::ConnectionId&, std::string) override {}
+  void send(ports::LoopIndex, const model::ConnectionId&, std::string,
+            std::move_only_function<void(bool)> done) override {
+    done(true);
+  }
   void close(ports::LoopIndex, const model::ConnectionId&, std::uint16_t, std::string) override {}
   void run_on(ports::LoopIndex, std::move_only_function<void()> task) override { task(); }
 };

@@ -9,6 +9,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "authorizer/privileges.hpp"
 #include "base/bytes.hpp"
 #include "model/json.hpp"
 
@@ -66,12 +67,6 @@ void for_each_text(const object& claims, std::string_view name, Visit visit) {
   if (const auto* list = claim->if_array())
     for (const auto& each : *list)
       if (const auto* text = each.if_string()) visit(model::view(*text));
-}
-
-void add_privilege(Identity& identity, std::string_view name) {
-  if (name == "carillon/publish") identity.may_publish_anywhere = true;
-  if (name == "carillon/admin") identity.is_admin = true;
-  if (name == "carillon/metrics") identity.may_read_metrics = true;
 }
 
 void read_privileges(const object& claims, Identity& identity) {

@@ -77,11 +77,10 @@ void UpgradeAuthorizer::collect(ports::MetricSet& into) const {
   counts_->refresh.collect(into, "refresh");
 }
 
-ports::Route ticket_route(TicketOffice& office, Clock clock) {
-  const auto handle = [&office, clock = std::move(clock)](ports::HttpRequest request,
-                                                          ports::HttpResponder respond) {
-    const auto ticket = office.issue(request.identity, clock());
-    if (!ticket) return respond(ports::HttpResponse::error(ticket.error()));
+ports::Route ticket_route(TicketOffice& office, UpgradeCheck check, Clock clock) {
+  const auto sell = [&office, clock = std::move(clock)](const model::IdentityPtr& identity) {
+    const auto ticket = office.issue(identity, clock());
+    if (!ticket) return ports::HttpResponse::error(ticket.error());
     std::string body = "{\"ticket\":";
     base::append_json_string(body, ticket->value);
     body += ",\"expiresAt\":\"";
@@ -89,7 +88,15 @@ ports::Route ticket_route(TicketOffice& office, Clock clock) {
     body += "\"}";
     auto response = ports::HttpResponse::json(201, std::move(body));
     response.headers.emplace_back("Cache-Control", "no-store");
-    respond(std::move(response));
+    return response;
+  };
+  const auto handle = [sell, check = std::move(check)](const ports::HttpRequest& request,
+                                                       ports::HttpResponder respond) {
+    if (!check) return respond(sell(request.identity));
+    check(request, [sell, identity = request.identity,
+                    respond = std::move(respond)](const model::Result<void>& allowed) mutable {
+      respond(allowed ? sell(identity) : ports::HttpResponse::error(allowed.error()));
+    });
   };
   return {.method = "POST", .path = "/tickets", .access = ports::Access::token, .handler = handle};
 }

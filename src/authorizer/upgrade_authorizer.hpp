@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "authorizer/ticket_office.hpp"
@@ -41,7 +42,11 @@ class UpgradeAuthorizer final : public ports::MetricSource {
   std::unique_ptr<Refresh> refresh_;
 };
 
-/// `POST /tickets` → 201 `{"ticket","expiresAt"}` (ISO 8601). `office` must outlive the route.
-ports::Route ticket_route(TicketOffice& office, Clock clock = &system_time);
+/// Whether an upgrade with the query and the identity of a request would be let in.
+using UpgradeCheck = std::function<void(const ports::HttpRequest&, ports::Completion<void>)>;
+
+/// `POST /tickets` → 201 `{"ticket","expiresAt"}` (ISO 8601), after `check` has passed: a browser cannot read
+/// why its upgrade was refused, but this answer. Empty: all are sold one. `office` must outlive the route.
+ports::Route ticket_route(TicketOffice& office, UpgradeCheck check = nullptr, Clock clock = &system_time);
 
 }  // namespace carillon::authorizer

@@ -75,8 +75,8 @@ void print_dev_welcome(const server::Server& server, const server::Settings& set
                                  shell_word(settings.data_dir) + ") ";
   std::cout
       << "\nCarillon " << base::kVersion << ", for development: this machine only, data in "
-      << settings.data_dir << "\n\n  HTTP       " << url << "\n  WebSocket  " << (tls ? "wss://" : "ws://")
-      << where << "/" << settings.gateway.stage
+      << settings.data_dir << "\n\n  try it: " << url << "/try/#token=" << token << "\n\n  HTTP       " << url
+      << "\n  WebSocket  " << (tls ? "wss://" : "ws://") << where << "/" << settings.gateway.stage
       << "\n\n  A token of user dev with all scopes, valid for 24 hours:\n\n  " << token
       << "\n\n  dashboard: " << url << "/dashboard/#token=" << token
       << "\n\nSee a message arrive: paste the first line into one terminal, the second into another.\n\n  "

@@ -1,6 +1,6 @@
 #include "connection_handler/connect_parameters.hpp"
 
-#include <algorithm>
+#include <unordered_set>
 
 namespace carillon::connection_handler {
 namespace {
@@ -13,8 +13,9 @@ std::unexpected<model::Error> invalid(std::string_view name) {
                      std::string(name) + " must be 1 to 256 characters without control characters or commas");
 }
 
-/// Adds the ids of one `chatId=a,b` to `out`.
-model::Result<void> add_chats(std::string_view list, ConnectParameters& out) {
+/// Adds the ids of one `chatId=a,b` to `out`, but for those `seen`.
+model::Result<void> add_chats(std::string_view list, std::unordered_set<std::string>& seen,
+                              ConnectParameters& out) {
   while (!list.empty()) {
     const std::size_t comma = list.find(',');
     const std::string_view id = list.substr(0, comma);
@@ -23,7 +24,7 @@ model::Result<void> add_chats(std::string_view list, ConnectParameters& out) {
       out.every_chat = true;
     } else if (!base::valid_id(id)) {
       return invalid("chatId");
-    } else if (std::ranges::find(out.chat_ids, id) == out.chat_ids.end()) {
+    } else if (seen.emplace(id).second) {
       out.chat_ids.emplace_back(id);
     }
   }
@@ -38,8 +39,9 @@ model::Result<ConnectParameters> read_connect_parameters(const ports::HttpReques
     if (user != identity.user.str()) return model::fail(errors::kUserIdMismatch);
 
   ConnectParameters out;
+  std::unordered_set<std::string> seen;
   for (const std::string& list : request.query_values("chatId"))
-    if (auto added = add_chats(list, out); !added) return std::unexpected(added.error());
+    if (auto added = add_chats(list, seen, out); !added) return std::unexpected(added.error());
 
   constexpr std::pair<const char*, TargetClass> kMemberships[] = {
       {"orgId", TargetClass::org}, {"hubId", TargetClass::hub}, {"projectId", TargetClass::project}};

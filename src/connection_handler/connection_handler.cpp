@@ -74,6 +74,16 @@ Result<std::vector<std::string>> chat_ids_of(const json::object& frame) {
 
 }  // namespace
 
+/// An upgrade whose client is known.
+struct ConnectionHandler::Connect {
+  ports::ConnectionRecordPtr record;
+  ConnectParameters asked;
+  bool versioned = false;
+  std::stop_token client_gone;
+  ports::Completion<ports::Admission> done;
+  std::unique_ptr<WaitingConnects::Place> place;  ///< while it waits for a verdict
+};
+
 struct ConnectionHandler::Frame {
   const ports::FrameContext& context;
   const model::JsonDocument& document;
@@ -100,30 +110,78 @@ void ConnectionHandler::admit(ports::UpgradeRequest request, model::IdentityPtr 
   record->id = request.connection;
   record->identity = identity;
   record->loop = request.loop;
-  record->memberships = std::move(parameters->memberships);
+  record->memberships = parameters->memberships;
   record->connected_at = base::now_ms();
   record->last_active_at = record->connected_at;
   record->source_address = request.http.source_address;
   record->user_agent = std::string(request.http.header("user-agent").substr(0, kMaxUserAgent));
   const bool versioned = std::ranges::find(request.subprotocols, kProtocol) != request.subprotocols.end();
 
-  with_.directory.connect(
-      record, std::move(parameters->chat_ids), parameters->every_chat,
-      [this, record, versioned, done = std::move(done)](Result<std::vector<std::string>> chat_ids) mutable {
-        if (!chat_ids) return done(std::unexpected(chat_ids.error()));
-        ports::Admission admission;
-        admission.record = record;
-        if (versioned) {
-          admission.subprotocol = kProtocol;
-          admission.first_frame =
-              connected_frame(*record, *chat_ids, with_.heartbeat_seconds, with_.store_epoch);
-        }
-        done(std::move(admission));
-      });
+  const auto connect = std::make_shared<Connect>(std::move(record), std::move(*parameters), versioned,
+                                                 std::move(request.client_gone), std::move(done));
+  if (with_.events && with_.events->decides()) return ask(connect);
+  register_connection(connect, [this, connect](Result<std::vector<std::string>> chat_ids) {
+    if (!chat_ids) return connect->done(std::unexpected(chat_ids.error()));
+    if (with_.events) with_.events->connected({connect->record, *chat_ids});
+    connect->done(admission_of(*connect, std::move(*chat_ids)));
+  });
 }
 
-void ConnectionHandler::on_disconnect(const model::ConnectionId& connection, std::uint16_t) {
-  with_.directory.disconnect(connection);
+void ConnectionHandler::register_connection(const ConnectPtr& connect,
+                                            ports::Completion<std::vector<std::string>> on_registered) {
+  with_.directory.connect(connect->record, connect->asked.chat_ids, connect->asked.every_chat,
+                          std::move(on_registered));
+}
+
+/// Who is not let in was nowhere, so nothing can have reached it: it is registered after the verdict.
+void ConnectionHandler::ask(ConnectPtr connect) {
+  const model::IdentityPtr& identity = connect->record->identity;
+  connect->place = waiting_.enter(identity->user);
+  if (!connect->place) return connect->done(model::fail(errors::kTooManyConnections));
+  auto on_checked = [this, connect](Result<std::vector<std::string>> chat_ids) {
+    if (!chat_ids) return connect->done(std::unexpected(chat_ids.error()));
+    const ports::ConnectionView asking{connect->record, std::move(*chat_ids)};
+    with_.events->decide(asking, connect->client_gone, [this, connect, asking](Result<void> verdict) {
+      on_verdict(connect, asking, std::move(verdict));
+    });
+  };
+  with_.directory.check(identity, connect->asked.chat_ids, connect->asked.every_chat,
+                        connect->asked.memberships, std::move(on_checked));
+}
+
+void ConnectionHandler::on_verdict(const ConnectPtr& connect, const ports::ConnectionView& asking,
+                                   Result<void> verdict) {
+  const std::string key = RejectedConnects::key_of(connect->record->identity->user, connect->asked);
+  if (!verdict) {
+    connect->place.reset();
+    if (verdict.error().is(errors::kConnectionRejected)) with_.rejected->rejected(key, base::monotonic_now());
+    return connect->done(std::unexpected(std::move(verdict.error())));
+  }
+  with_.rejected->admitted(key);
+  register_connection(connect, [this, connect, asking](Result<std::vector<std::string>> chat_ids) {
+    connect->place.reset();
+    if (chat_ids) return connect->done(admission_of(*connect, std::move(*chat_ids)));
+    with_.events->not_admitted(asking);
+    connect->done(std::unexpected(std::move(chat_ids.error())));
+  });
+}
+
+ports::Admission ConnectionHandler::admission_of(const Connect& connect,
+                                                 std::vector<std::string> chat_ids) const {
+  ports::Admission admission;
+  admission.record = connect.record;
+  if (!connect.versioned) return admission;
+  admission.subprotocol = kProtocol;
+  admission.first_frame =
+      connected_frame(*connect.record, chat_ids, with_.heartbeat_seconds, with_.store_epoch);
+  return admission;
+}
+
+void ConnectionHandler::on_disconnect(const model::ConnectionId& connection, ports::SocketEnd end) {
+  if (!with_.events) return with_.directory.disconnect(connection, nullptr);
+  with_.directory.disconnect(connection, [events = with_.events, end](Result<ports::ConnectionView> last) {
+    if (last) events->disconnected(std::move(*last), end);
+  });
 }
 
 void ConnectionHandler::on_frame(const ports::FrameContext& context, std::string_view text) {

@@ -8,7 +8,7 @@
 namespace carillon::embedded {
 
 /// The version of everything in docs/storage-format.md. Older stores are upgraded when they are opened.
-inline constexpr unsigned kFormatVersion = 3;
+inline constexpr unsigned kFormatVersion = 4;
 
 /// `format` in the data directory says which version the store beside it has, in a form that a program of any
 /// version can read before it touches the database: that version, at most kFormatVersion. Errors:

@@ -12,7 +12,6 @@ using model::Position;
 
 constexpr std::size_t kMaxInFlight = 16;
 constexpr std::chrono::seconds kAnswerTimeout{10};
-constexpr std::size_t kMaxAnswerBytes = 65536;
 
 }  // namespace
 
@@ -32,17 +31,17 @@ LocalChannels::LocalChannels(base::EventLoop& loop, const bus::Settings& setting
     auto& consumer = consumers_.emplace_back();
     if (each.consumer != bus::Consumer::webhook) continue;
     const bus::ChannelSettings& channel = settings.channels[each.channel];
-    const auto key = outbound::webhook_key(channel.secret).value_or("");
+    const outbound::WebhookReceiver receiver{channel.url, outbound::webhook_key(channel.secret).value_or("")};
     boost::asio::steady_timer timer(loop.io());
     if (each.fifo)
       consumer.reset(new Consumer{.queue{std::in_place_type<bus::FifoQueue>, retry},
                                   .channel = &channel,
-                                  .key = key,
+                                  .receiver = receiver,
                                   .timer = std::move(timer)});
     else
       consumer.reset(new Consumer{.queue{std::in_place_type<bus::StandardQueue>, retry},
                                   .channel = &channel,
-                                  .key = key,
+                                  .receiver = receiver,
                                   .timer = std::move(timer)});
   }
 }
@@ -91,29 +90,26 @@ void LocalChannels::send(QueueIndex index, Consumer& consumer, const bus::TakenE
     });
     return;
   }
-  ports::OutboundRequest request;
-  request.method = "POST";
-  request.url = consumer.channel->url;
-  request.timeout = kAnswerTimeout;
-  request.max_response_bytes = kMaxAnswerBytes;
   const base::EpochMs now = base::now_ms();
-  model::append_event(request.body, **message, now);
-  request.headers = outbound::webhook_headers(consumer.key, (*message)->id.str(), now, request.body);
-  request.headers.emplace_back("content-type", "application/json");
+  std::string body;
+  model::append_event(body, **message, now);
+  ports::OutboundRequest request = outbound::webhook_request(consumer.receiver, (*message)->id.str(),
+                                                             std::move(body), now, kAnswerTimeout);
   if ((*message)->trace)
     request.headers.emplace_back("traceparent", base::format_traceparent(*(*message)->trace));
   const std::int64_t sent_ns = spans_.wants(**message) ? base::now_ns() : 0;
   http_.send(std::move(request),
              [this, index, sent_ns, message = *message](Result<ports::OutboundResponse> answer) {
-               loop_.post([this, index, sent_ns, message, answer = std::move(answer)]() mutable {
-                 on_answer(index, *message, sent_ns, std::move(answer));
+               loop_.post([this, index, sent_ns, message, answer = std::move(answer)] {
+                 on_answer(index, *message, sent_ns, answer);
                });
              });
 }
 
 void LocalChannels::on_answer(QueueIndex index, const model::Message& message, std::int64_t sent_ns,
-                              Result<ports::OutboundResponse> answer) {
-  const bool delivered = answer && answer->status >= 200 && answer->status <= 299;
+                              const Result<ports::OutboundResponse>& answer) {
+  auto reason = outbound::why_not_taken(answer);
+  const bool delivered = !reason;
   if (sent_ns != 0)
     spans_.record("deliver", message, sent_ns, base::now_ns(),
                   {{"channel", consumers_[index]->channel->name},
@@ -122,8 +118,7 @@ void LocalChannels::on_answer(QueueIndex index, const model::Message& message, s
                    {"failed", delivered ? "0" : "1"}},
                   !delivered);
   if (delivered) return on_delivered(index, message);
-  on_failure(index, message.position, &message,
-             answer ? "status " + std::to_string(answer->status) : answer.error().details());
+  on_failure(index, message.position, &message, std::move(*reason));
 }
 
 void LocalChannels::on_delivered(QueueIndex index, const model::Message& message) {

@@ -17,6 +17,7 @@
 #include "embedded/local_dead_letters.hpp"
 #include "embedded/message_lines.hpp"
 #include "embedded/store.hpp"
+#include "outbound/webhook_request.hpp"
 #include "ports/http_client.hpp"
 #include "ports/message_spans.hpp"
 #include "ports/metric_set.hpp"
@@ -54,14 +55,14 @@ class LocalChannels {
   struct Consumer {
     std::variant<bus::StandardQueue, bus::FifoQueue> queue;
     const bus::ChannelSettings* channel;
-    std::string key;  ///< of the signature
+    outbound::WebhookReceiver receiver;
     boost::asio::steady_timer timer;
     bool dirty = false;
   };
   void pump(bus::QueueIndex index, Consumer& consumer);
   void send(bus::QueueIndex index, Consumer& consumer, const bus::TakenEntry& entry);
   void on_answer(bus::QueueIndex index, const model::Message& message, std::int64_t sent_ns,
-                 base::Result<ports::OutboundResponse> answer);
+                 const base::Result<ports::OutboundResponse>& answer);
   void on_delivered(bus::QueueIndex index, const model::Message& message);
   /// `message` is null when it cannot be read.
   void on_failure(bus::QueueIndex index, model::Position position, const model::Message* message,

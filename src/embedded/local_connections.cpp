@@ -22,6 +22,7 @@ using ports::PresentUser;
 using ports::Subscription;
 
 constexpr std::uint16_t kClosedByOperator = 4403;
+constexpr const char* kDisconnected = "disconnected by an operator";
 
 Error denied_chats(const std::vector<std::string>& chat_ids) {
   std::string members = ",\"chatIds\":[";
@@ -70,52 +71,69 @@ void LocalConnections::connect(ports::ConnectionRecordPtr record, std::vector<st
   });
 }
 
-/// The targets of a new connection, all permitted.
-Result<std::vector<Target>> LocalConnections::requested(const ports::ConnectionRecord& record,
-                                                        std::vector<std::string> chat_ids, bool every_chat) {
+void LocalConnections::check(model::IdentityPtr identity, std::vector<std::string> chat_ids, bool every_chat,
+                             std::vector<Target> memberships, Completion<std::vector<std::string>> done) {
+  loop_.post([this, identity = std::move(identity), chat_ids = std::move(chat_ids), every_chat,
+              memberships = std::move(memberships), done = std::move(done)]() mutable {
+    done(chats_of(*identity, std::move(chat_ids), every_chat, memberships));
+  });
+}
+
+/// Whether a connection of this identity may hear all that.
+Result<void> LocalConnections::permitted(const model::Identity& identity,
+                                         const std::vector<std::string>& chat_ids,
+                                         const std::vector<Target>& memberships) {
+  if (directory_.members(Target::user(identity.user.str())).size() >= settings_.max_connections_per_user)
+    return model::fail(errors::kTooManyConnections);
   if (chat_ids.size() > settings_.max_subscriptions_per_connection)
     return std::unexpected(too_many_subscriptions(settings_.max_subscriptions_per_connection));
   std::vector<std::string> denied;
   for (const std::string& chat : chat_ids) {
-    const auto allowed = permissions_.may_read(*record.identity, Target::chat(chat));
+    const auto allowed = permissions_.may_read(identity, Target::chat(chat));
     if (!allowed) return std::unexpected(allowed.error());
     if (!*allowed) denied.push_back(chat);
   }
   if (!denied.empty()) return std::unexpected(denied_chats(denied));
-  for (const Target& each : record.memberships) {
-    const auto allowed = permissions_.may_read(*record.identity, each);
+  for (const Target& each : memberships) {
+    const auto allowed = permissions_.may_read(identity, each);
     if (!allowed) return std::unexpected(allowed.error());
     if (!*allowed) return model::fail(model::no_access_to(each.target_class));
   }
-  if (every_chat) {
-    auto entries = permissions_.chats_of(record.identity->user, settings_.max_subscriptions_per_connection);
-    if (!entries) return std::unexpected(entries.error());
-    for (std::string& chat : *entries)
-      if (std::ranges::find(chat_ids, chat) == chat_ids.end() &&
-          chat_ids.size() < settings_.max_subscriptions_per_connection)
-        chat_ids.push_back(std::move(chat));
-  }
-  std::vector<Target> targets{Target::user(record.identity->user.str())};
-  targets.insert(targets.end(), record.memberships.begin(), record.memberships.end());
-  for (std::string& chat : chat_ids) targets.push_back(Target::chat(std::move(chat)));
-  return targets;
+  return {};
+}
+
+/// The chats of a new connection, which may hear all that it asks for.
+Result<std::vector<std::string>> LocalConnections::chats_of(const model::Identity& identity,
+                                                            std::vector<std::string> chat_ids,
+                                                            bool every_chat,
+                                                            const std::vector<Target>& memberships) {
+  if (auto allowed = permitted(identity, chat_ids, memberships); !allowed)
+    return std::unexpected(std::move(allowed.error()));
+  if (!every_chat) return chat_ids;
+  auto entries = permissions_.chats_of(identity.user, settings_.max_subscriptions_per_connection);
+  if (!entries) return std::unexpected(entries.error());
+  for (std::string& chat : *entries)
+    if (std::ranges::find(chat_ids, chat) == chat_ids.end() &&
+        chat_ids.size() < settings_.max_subscriptions_per_connection)
+      chat_ids.push_back(std::move(chat));
+  return chat_ids;
 }
 
 void LocalConnections::do_connect(ports::ConnectionRecordPtr record, std::vector<std::string> chat_ids,
                                   bool every_chat, Completion<std::vector<std::string>> done) {
-  const Target user = Target::user(record->identity->user.str());
-  if (directory_.members(user).size() >= settings_.max_connections_per_user)
-    return done(model::fail(errors::kTooManyConnections));
-  auto targets = requested(*record, std::move(chat_ids), every_chat);
-  if (!targets) return done(std::unexpected(targets.error()));
+  auto chats = chats_of(*record->identity, std::move(chat_ids), every_chat, record->memberships);
+  if (!chats) return done(std::unexpected(chats.error()));
+  std::vector<Target> targets{Target::user(record->identity->user.str())};
+  targets.insert(targets.end(), record->memberships.begin(), record->memberships.end());
+  for (std::string& chat : *chats) targets.push_back(Target::chat(std::move(chat)));
 
   Entry& entry = directory_.add(record, every_chat);
   count_.fetch_add(1, std::memory_order_relaxed);
-  for (const Target& each : *targets) directory_.join(entry, each);
+  for (const Target& each : targets) directory_.join(entry, each);
   directory_.join(entry, Target::all());
-  gateway_.add_targets(record->loop, record->id, std::move(*targets));
+  gateway_.add_targets(record->loop, record->id, std::move(targets));
   gateway_.run_on(record->loop,
-                  [done = std::move(done), chats = entry.chat_ids()]() mutable { done(std::move(chats)); });
+                  [done = std::move(done), ids = entry.chat_ids()]() mutable { done(std::move(ids)); });
 }
 
 void LocalConnections::subscribe(ConnectionId id, std::vector<std::string> chat_ids,
@@ -202,11 +220,18 @@ void LocalConnections::do_refresh(const ConnectionId& id, model::IdentityPtr ide
       [done = std::move(done), answer = std::move(answer)]() mutable { done(std::move(answer)); });
 }
 
-void LocalConnections::disconnect(ConnectionId id) {
-  loop_.post([this, id = std::move(id)] {
-    if (!directory_.find(id)) return;
+void LocalConnections::disconnect(ConnectionId id, Completion<ConnectionView> last) {
+  loop_.post([this, id = std::move(id), last = std::move(last)]() mutable {
+    const Entry* entry = directory_.find(id);
+    if (!entry) {
+      if (last) last(model::fail(errors::kGone));
+      return;
+    }
+    std::optional<ConnectionView> view;
+    if (last) view.emplace(entry->record, entry->chat_ids());
     directory_.remove(id);
     count_.fetch_sub(1, std::memory_order_relaxed);
+    if (last) last(std::move(*view));
   });
 }
 
@@ -214,8 +239,7 @@ void LocalConnections::close_user(UserId user, Completion<std::size_t> done) {
   loop_.post([this, user = std::move(user), done = std::move(done)]() mutable {
     const auto connections = directory_.members(Target::user(user.str()));
     for (const Entry* entry : connections)
-      gateway_.close(entry->record->loop, entry->record->id, kClosedByOperator,
-                     "disconnected by an operator");
+      gateway_.close(entry->record->loop, entry->record->id, kClosedByOperator, kDisconnected);
     done(connections.size());
   });
 }
@@ -236,6 +260,35 @@ void LocalConnections::do_list(const std::optional<UserId>& user, const std::opt
     views.push_back({entry->record, entry->chat_ids()});
   }
   done(std::move(views));
+}
+
+void LocalConnections::find(ConnectionId id, Completion<ConnectionView> done) {
+  loop_.post([this, id = std::move(id), done = std::move(done)]() mutable {
+    const Entry* entry = directory_.find(id);
+    if (!entry) return done(model::fail(errors::kGone));
+    done(ConnectionView{entry->record, entry->chat_ids()});
+  });
+}
+
+void LocalConnections::post(ConnectionId id, std::string text, Completion<void> done) {
+  loop_.post([this, id = std::move(id), text = std::move(text), done = std::move(done)]() mutable {
+    const Entry* entry = directory_.find(id);
+    if (!entry) return done(model::fail(errors::kGone));
+    gateway_.send(entry->record->loop, id, std::move(text), [done = std::move(done)](bool taken) mutable {
+      done(taken ? Result<void>() : model::fail(errors::kGone));
+    });
+  });
+}
+
+void LocalConnections::close(ConnectionId id, Completion<void> done) {
+  loop_.post([this, id = std::move(id), done = std::move(done)]() mutable {
+    const Entry* entry = directory_.find(id);
+    if (!entry) return done(model::fail(errors::kGone));
+    const ports::LoopIndex loop = entry->record->loop;
+    gateway_.close(loop, id, kClosedByOperator, kDisconnected);
+    // Its disconnect is on its way to this loop by then, ahead of whatever is asked after the answer.
+    gateway_.run_on(loop, [done = std::move(done)]() mutable { done({}); });
+  });
 }
 
 void LocalConnections::presence(std::string chat_id, model::IdentityPtr asking,

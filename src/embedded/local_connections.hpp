@@ -22,16 +22,22 @@ class LocalConnections final : public ports::ConnectionDirectory, public process
 
   void connect(ports::ConnectionRecordPtr record, std::vector<std::string> chat_ids, bool every_chat,
                ports::Completion<std::vector<std::string>> done) override;
+  void check(model::IdentityPtr identity, std::vector<std::string> chat_ids, bool every_chat,
+             std::vector<model::Target> memberships,
+             ports::Completion<std::vector<std::string>> done) override;
   void subscribe(model::ConnectionId id, std::vector<std::string> chat_ids,
                  ports::Completion<ports::Subscription> done) override;
   void unsubscribe(model::ConnectionId id, std::vector<std::string> chat_ids,
                    ports::Completion<ports::Subscription> done) override;
   void refresh(model::ConnectionId id, model::IdentityPtr identity,
                ports::Completion<ports::Subscription> done) override;
-  void disconnect(model::ConnectionId id) override;
+  void disconnect(model::ConnectionId id, ports::Completion<ports::ConnectionView> last) override;
   void close_user(model::UserId user, ports::Completion<std::size_t> done) override;
   void list(std::optional<model::UserId> user, std::optional<std::string> chat_id, std::size_t limit,
             ports::Completion<std::vector<ports::ConnectionView>> done) override;
+  void find(model::ConnectionId id, ports::Completion<ports::ConnectionView> done) override;
+  void post(model::ConnectionId id, std::string text, ports::Completion<void> done) override;
+  void close(model::ConnectionId id, ports::Completion<void> done) override;
   void presence(std::string chat_id, model::IdentityPtr asking,
                 ports::Completion<std::vector<ports::PresentUser>> done) override;
   std::size_t count() const override { return count_.load(std::memory_order_relaxed); }
@@ -50,8 +56,11 @@ class LocalConnections final : public ports::ConnectionDirectory, public process
  private:
   using Entry = LocalDirectory::Entry;
 
-  base::Result<std::vector<model::Target>> requested(const ports::ConnectionRecord& record,
-                                                     std::vector<std::string> chat_ids, bool every_chat);
+  base::Result<void> permitted(const model::Identity& identity, const std::vector<std::string>& chat_ids,
+                               const std::vector<model::Target>& memberships);
+  base::Result<std::vector<std::string>> chats_of(const model::Identity& identity,
+                                                  std::vector<std::string> chat_ids, bool every_chat,
+                                                  const std::vector<model::Target>& memberships);
   void do_connect(ports::ConnectionRecordPtr record, std::vector<std::string> chat_ids, bool every_chat,
                   ports::Completion<std::vector<std::string>> done);
   void do_subscribe(const model::ConnectionId& id, std::vector<std::string> chat_ids,

@@ -20,7 +20,7 @@ void LocalFigures::collect(ports::MetricSet& into) const {
       "carillon_storage_failures_total",
       "Writes into history that failed and single messages that it did not take; both are tried again.",
       stored.failed_writes.value() + stored.retried.value());
-  collect_suppressed(into, "message_storage_failed", parts_.storage.lines_suppressed());
+  ports::collect_suppressed(into, "message_storage_failed", parts_.storage.lines_suppressed());
   into.gauge("carillon_store_usable", "0 from a failed write until the store was opened again.",
              parts_.store.failed() ? 0 : 1);
   into.histogram("carillon_loop_lag_seconds", "How late event loops come by.",

@@ -129,7 +129,7 @@ void LocalPermissionTable::collect(ports::MetricSet& into) const {
   };
   changes("granted", granted_);
   changes("revoked", revoked_);
-  collect_suppressed(into, "permission_refused", refusals_.suppressed());
+  ports::collect_suppressed(into, "permission_refused", refusals_.suppressed());
 }
 
 }  // namespace carillon::embedded

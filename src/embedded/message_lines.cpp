@@ -95,18 +95,12 @@ void MessageLines::report_suppressed() {
 }
 
 void MessageLines::collect(ports::MetricSet& into) const {
-  collect_suppressed(into, "latency_measurement", latencies_.suppressed());
+  ports::collect_suppressed(into, "latency_measurement", latencies_.suppressed());
   std::uint64_t deliveries = 0;
   for (const base::LogSampler& each : deliveries_) deliveries += each.suppressed();
-  collect_suppressed(into, "delivery", deliveries);
-  collect_suppressed(into, "dead_letter", dead_letters_.suppressed());
-  collect_suppressed(into, "webhook_failed", webhooks_.suppressed());
-}
-
-void collect_suppressed(ports::MetricSet& into, std::string event_type, std::uint64_t suppressed) {
-  into.counter("carillon_log_lines_suppressed_total",
-               "Log lines that were held back, as there were too many of their kind in a second.", suppressed,
-               {{"event_type", std::move(event_type)}});
+  ports::collect_suppressed(into, "delivery", deliveries);
+  ports::collect_suppressed(into, "dead_letter", dead_letters_.suppressed());
+  ports::collect_suppressed(into, "webhook_failed", webhooks_.suppressed());
 }
 
 }  // namespace carillon::embedded

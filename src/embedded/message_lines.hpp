@@ -47,7 +47,4 @@ class MessageLines {
   base::LogSampler dead_letters_{kLinesPerSecond}, webhooks_{kLinesPerSecond};
 };
 
-/// The part of one event_type in carillon_log_lines_suppressed_total.
-void collect_suppressed(ports::MetricSet& into, std::string event_type, std::uint64_t suppressed);
-
 }  // namespace carillon::embedded

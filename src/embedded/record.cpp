@@ -22,8 +22,9 @@ enum Flag : std::uint16_t {
   kOtherChannel = 64,
   kOtherGroup = 128,
   kOriginal = 256,
-  kTrace = 512,  // since format 3
-  kAllFlags = 1023,
+  kTrace = 512,       // since format 3
+  kBroadcast = 1024,  // since format 4
+  kAllFlags = 2047,
 };
 enum AttributeKind : std::uint8_t { kText = 1, kNumber = 2, kTexts = 3 };
 
@@ -44,6 +45,7 @@ std::uint16_t flags_of(const Message& message) {
   if (message.channel != model::kWebSocketChannel) flags |= kOtherChannel;
   if (message.group_id != message.target.id) flags |= kOtherGroup;
   if (message.trace) flags |= kTrace;
+  if (message.broadcast) flags |= kBroadcast;
   return flags;
 }
 
@@ -205,6 +207,7 @@ std::optional<Message> decode_message(std::string_view bytes) {
   message.payload = in->text();
   message.exclude_sender = flags & kExcludeSender;
   message.client_sequence = flags & kClientSequence;
+  message.broadcast = flags & kBroadcast;
   if (flags & kSequence) message.sequence = in->varint();
   if (flags & kOtherChannel) message.channel = in->text();
   message.group_id = flags & kOtherGroup ? in->text() : message.target.id;

@@ -136,7 +136,8 @@ Result<void> write_names(const Database& database, std::string_view epoch, std::
 Result<void> upgrade_database(const Database& database, unsigned format) {
   base::log::info("store_upgrade", "a store of an older format is upgraded; this happens once",
                   {{"from", format}, {"to", kFormatVersion}});
-  // Format 3 adds a column family, which opening the database made, and a field that old records lack.
+  // Format 3 adds a column family, which opening the database made, and a field that old records lack; format
+  // 4 a flag that they lack.
   if (format < 2)
     if (const auto second = upgrade_to_second(database); !second) return second;
   base::log::info("store_upgraded", "the store has this program's format", {{"format", kFormatVersion}});

@@ -29,7 +29,7 @@ void Connection::on_events(std::uint32_t events) {
   if (closed()) return;
   const bool failed = (events & (EPOLLERR | EPOLLHUP)) != 0;
   if ((events & (EPOLLIN | EPOLLRDHUP)) != 0 || failed) readable_ = true;
-  if ((events & EPOLLRDHUP) != 0 || failed) hung_up_ = true;
+  if (((events & EPOLLRDHUP) != 0 || failed) && !std::exchange(hung_up_, true)) protocol_->on_hang_up();
   // Under TLS either direction may have waited for the other.
   if (transport_.secure()) readable_ = true;
   if (blocked_ && ((events & EPOLLOUT) != 0 || failed || transport_.secure())) {

@@ -26,6 +26,8 @@ class Protocol {
   virtual std::size_t on_bytes(std::span<char> bytes) = 0;
   /// The peer sends nothing more.
   virtual void on_end_of_stream() = 0;
+  /// The same, seen before all that it sent was read: while reading is paused, at once. Once.
+  virtual void on_hang_up() {}
   /// The socket is closed; the connection must not be touched any more. The last call.
   virtual void on_closed() = 0;
   /// What is queued is about to be sent: the last moment to add to it.
@@ -53,6 +55,7 @@ class Connection final : public PollTarget {
   bool secure() const { return transport_.secure(); }
   bool established() const { return transport_.established(); }
   bool closed() const { return transport_.fd() < 0; }
+  bool hung_up() const { return hung_up_; }
 
   void set_protocol(std::shared_ptr<Protocol> protocol);
   Protocol* protocol() { return protocol_.get(); }

@@ -158,11 +158,13 @@ void Gateway::remove_targets(ports::LoopIndex loop, const model::ConnectionId& c
   });
 }
 
-void Gateway::send(ports::LoopIndex loop, const model::ConnectionId& connection, std::string text) {
-  loops_[loop]->events().post([raw = loops_[loop].get(), connection, text = std::move(text)]() mutable {
-    if (WebSocketSession* const session = raw->desk().find(connection))
-      session->self()->send_now(std::move(text));
-  });
+void Gateway::send(ports::LoopIndex loop, const model::ConnectionId& connection, std::string text,
+                   std::move_only_function<void(bool taken)> done) {
+  loops_[loop]->events().post(
+      [raw = loops_[loop].get(), connection, text = std::move(text), done = std::move(done)]() mutable {
+        WebSocketSession* const session = raw->desk().find(connection);
+        done(session && session->self()->send_in_order(std::move(text)));
+      });
 }
 
 void Gateway::close(ports::LoopIndex loop, const model::ConnectionId& connection, std::uint16_t code,

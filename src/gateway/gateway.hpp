@@ -29,6 +29,10 @@ struct Services {
   std::function<base::Result<std::string>(const ports::HttpRequest&)> token_of;
   /// Null: nothing is traced, and a trace that comes in is passed on.
   ports::Tracer* tracer = nullptr;
+  /// Who signed a request, for routes with Access::token_or_signature; nothing when it is not signed, and its
+  /// token counts. Asked for every request. Empty: only tokens count.
+  std::function<std::optional<base::Result<model::IdentityPtr>>(const ports::HttpRequest&)> signed_identity =
+      nullptr;
 };
 
 /// The front door: HTTP/1.1 and WebSocket (RFC 6455) on one port, TLS when configured. One loop per core,
@@ -77,7 +81,8 @@ class Gateway final : public ports::ConnectionGateway, public ports::MetricSourc
   void remove_targets(ports::LoopIndex loop, const model::ConnectionId& connection,
                       std::vector<model::Target> targets, std::vector<std::string> notices,
                       std::move_only_function<void()> done) override;
-  void send(ports::LoopIndex loop, const model::ConnectionId& connection, std::string text) override;
+  void send(ports::LoopIndex loop, const model::ConnectionId& connection, std::string text,
+            std::move_only_function<void(bool taken)> done) override;
   void close(ports::LoopIndex loop, const model::ConnectionId& connection, std::uint16_t code,
              std::string reason) override;
   void run_on(ports::LoopIndex loop, std::move_only_function<void()> task) override;

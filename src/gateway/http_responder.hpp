@@ -17,18 +17,22 @@ class HttpResponder {
   HttpResponder(HttpResponder&&) = default;
   HttpResponder& operator=(HttpResponder&&) = delete;
   ~HttpResponder() {
-    if (loop_) (*this)(ports::HttpResponse::error(model::Error(model::errors::kInternal)));
+    if (loop_) hand_in(model::Error(model::errors::kInternal));
   }
 
   void operator()(ports::HttpResponse response) {
-    const auto loop = std::exchange(loop_, nullptr);
-    if (!loop) return;
-    loop->run([session = std::move(session_), number = number_, response = std::move(response)]() mutable {
-      if (const auto alive = session.lock()) alive->answer(number, std::move(response));
-    });
+    if (loop_) hand_in(std::move(response));
   }
 
  private:
+  template <typename Answer>
+  void hand_in(Answer answer) {
+    const auto loop = std::exchange(loop_, nullptr);
+    loop->run([session = std::move(session_), number = number_, answer = std::move(answer)]() mutable {
+      if (const auto alive = session.lock()) alive->answer(number, std::move(answer));
+    });
+  }
+
   std::shared_ptr<GatewayLoop> loop_;
   std::weak_ptr<HttpSession> session_;
   std::uint64_t number_;

@@ -20,7 +20,6 @@ constexpr std::size_t kSmallAnswer = 64 * 1024;
 /// What the larger ones of one connection may hold, unless it is a single one.
 constexpr std::size_t kMaxUnsent = 16u << 20;
 constexpr std::int64_t kRetryAfterMs = 1000;
-constexpr std::chrono::seconds kTokenRemembered{30};
 constexpr std::chrono::seconds kHandshakePatience{30};  ///< how long a handler may think about an upgrade
 
 }  // namespace
@@ -54,7 +53,7 @@ std::size_t HttpSession::on_bytes(std::span<char> bytes) {
     rest.remove_prefix(used);
     const auto state = parser_->state();
     if (state == HttpRequestParser::State::failed) {
-      refuse(begin_exchange(), ports::HttpResponse::error(parser_->error()));
+      refuse(begin_exchange(), parser_->error());
       break;
     }
     if (state != HttpRequestParser::State::head && !head_done_) {
@@ -83,18 +82,20 @@ void HttpSession::on_head() {
   since_ = connection_->loop().now();
   ports::HttpRequest& request = parser_->request();
   const std::string_view path = front().routes.canonical(request.path);
-  if (path.size() != request.path.size()) request.path = std::string(path);
+  if (path.size() != request.path.size()) request.sent_path = std::exchange(request.path, std::string(path));
   match_ = front().routes.find(request.method, request.path);
   const std::size_t factor = match_.route ? match_.route->body_factor : 1;
   const std::size_t limit = front().settings.max_message_bytes * factor;
   if (parser_->content_length().value_or(0) > limit)
-    return refuse(begin_exchange(), ports::HttpResponse::error(model::Error(errors::kMessageTooLarge)));
+    return refuse(begin_exchange(), model::Error(errors::kMessageTooLarge));
   parser_->limit_body(limit);
   if (parser_->state() != HttpRequestParser::State::body) return;
   if (!match_.route) parser_->discard_body();
   if (!parser_->expects_continue()) return;
-  if (!match_.route)
-    return refuse(begin_exchange(), request.method == "OPTIONS" ? options(request, {}) : unrouted(request));
+  if (!match_.route) {
+    const std::uint64_t number = begin_exchange();
+    return last_answer(number, request.method == "OPTIONS" ? options(request, {}) : unrouted(request));
+  }
   continue_due_ = true;
   proceed();
 }
@@ -105,6 +106,7 @@ std::uint64_t HttpSession::begin_exchange() {
   exchange.since = connection_->loop().now();
   exchange.method = method_number(request.method);
   if (head_done_) {
+    exchange.refuse = match_.refuse;
     exchange.pattern = static_cast<std::uint16_t>(front().routes.pattern_number(match_.route));
     const auto incoming = request.incoming_trace();
     if (incoming || (match_.route && match_.route->traced))
@@ -136,9 +138,9 @@ void HttpSession::on_request() {
   head_done_ = false;
   const bool upgrade = websocket && is_upgrade(request);
   exchanges_.back().upgrade = upgrade;
-  if (refusal_) return refuse(number, ports::HttpResponse::error(*refusal_));
+  if (refusal_) return refuse(number, *refusal_);
   if (front().settings.dev && !is_loopback_host(request.header("host")))
-    return answer(number, ports::HttpResponse::error(model::Error(errors::kHostRefused)));
+    return answer(number, model::Error(errors::kHostRefused));
   request.source_address = front().proxies.client(connection_->peer(), request).str();
   if (upgrade) return prepare_upgrade(number, std::move(request), http_1_0, wants_websocket);
   route(number, std::move(request));
@@ -150,11 +152,10 @@ void HttpSession::route(std::uint64_t number, ports::HttpRequest request) {
   if (!match_.route) return answer(number, unrouted(request));
   request.parameters = std::move(match_.parameters);
   Held held{number, std::move(request), match_.route, {}};
-  if (held.route->access == ports::Access::token) return authenticate(std::move(held));
+  if (held.route->access != ports::Access::open) return authenticate(std::move(held));
   // Nobody looks at it here; but who sends it is to learn that it shows up in logs on the way.
   if (held.request.header("upgrade").empty() && held.request.query_value("token"))
-    return answer(number, ports::HttpResponse::error(
-                              model::Error(errors::kUnauthorized, "a token in the URL is not accepted")));
+    return answer(number, model::Error(errors::kUnauthorized, "a token in the URL is not accepted"));
   hand_over(std::move(held));
 }
 
@@ -165,8 +166,7 @@ ports::HttpResponse HttpSession::options(const ports::HttpRequest& request, cons
   if (allow.empty() && is_upgrade(request)) allow = "GET, OPTIONS";
   if (allow.empty()) return ports::HttpResponse::error(model::Error(errors::kNotFound));
   const bool preflight = exchange.has_origin && !request.header("access-control-request-method").empty();
-  if (preflight && exchange.origin.empty())
-    return ports::HttpResponse::error(model::Error(errors::kOriginRefused));
+  if (preflight && exchange.origin.empty()) return match_.refuse(model::Error(errors::kOriginRefused));
   ports::HttpResponse response;
   response.status = 204;
   response.headers.emplace_back("Allow", allow);
@@ -195,63 +195,9 @@ ports::HttpResponse HttpSession::unrouted(const ports::HttpRequest& request) con
     return response;
   }
   if (match_.allow.empty()) return ports::HttpResponse::error(model::Error(errors::kNotFound));
-  ports::HttpResponse response = ports::HttpResponse::error(model::Error(errors::kMethodNotAllowed));
+  ports::HttpResponse response = match_.refuse(model::Error(errors::kMethodNotAllowed));
   response.headers.emplace_back("Allow", match_.allow);
   return response;
-}
-
-void HttpSession::authenticate(Held held) {
-  GatewayLoop& loop = connection_->loop();
-  const std::string_view given = held.request.header("authorization");
-  // What was verified a moment ago on this connection need not be again. A token in the query is refused by
-  // token_of, so such a request never takes this way.
-  const bool known = identity_ && !given.empty() && held.request.query.find("token=") == std::string::npos &&
-                     base::equal_constant_time(given, authorization_) &&
-                     loop.now() - verified_at_ < kTokenRemembered &&
-                     identity_->expires_at > loop.front().timing.wall();
-  const Services& services = *loop.front().services;
-  if (services.tracer && held.request.trace)
-    held.span = held.route->traced ? ports::OpenSpan::below(services.tracer, "authorize", held.request.trace)
-                                   : ports::OpenSpan::as(services.tracer, "authorize", held.request.trace,
-                                                         held.request.incoming_trace());
-  if (known) {
-    loop.figures().authorizations.count(identity_);
-    return authorized(std::move(held), identity_);
-  }
-  const auto token = services.token_of(held.request);
-  if (!token) return on_identity(std::move(held), std::unexpected(token.error()));
-  authenticating_ = true;
-  services.authenticator.authenticate(
-      *token, [keep = loop.shared_from_this(), weak = weak_from_this(),
-               held = std::move(held)](base::Result<model::IdentityPtr> identity) mutable {
-        keep->run([weak = std::move(weak), held = std::move(held), identity = std::move(identity)]() mutable {
-          if (const auto session = weak.lock()) session->on_identity(std::move(held), std::move(identity));
-        });
-      });
-}
-
-void HttpSession::on_identity(Held held, base::Result<model::IdentityPtr> identity) {
-  if (!connection_) return;
-  const auto alive = shared_from_this();
-  authenticating_ = false;
-  connection_->loop().figures().authorizations.count(identity);
-  if (identity) {
-    authorization_ = held.request.header("authorization");
-    identity_ = *identity;
-    verified_at_ = connection_->loop().now();
-    authorized(std::move(held), std::move(*identity));
-  } else {
-    answer(held.number, ports::HttpResponse::error(identity.error()));
-  }
-  proceed();
-}
-
-/// Only who has a token leaves spans: nobody else can fill the exporter.
-void HttpSession::authorized(Held held, model::IdentityPtr identity) {
-  if (held.span && held.request.incoming_trace()) front().services->tracer->admit(*held.request.trace);
-  if (held.span && held.request.trace->recorded()) held.span.end(false);
-  held.request.identity = std::move(identity);
-  hand_over(std::move(held));
 }
 
 void HttpSession::hand_over(Held held) {
@@ -274,21 +220,35 @@ void HttpSession::hand_over(Held held) {
 }
 
 /// Answers, after all that came before, and ends the connection: what follows has no meaning, or is unwanted.
-void HttpSession::refuse(std::uint64_t number, ports::HttpResponse response) {
+void HttpSession::last_answer(std::uint64_t number, ports::HttpResponse response) {
   ending_ = true;
   exchanges_[number - first_number_].close = true;
   answer(number, std::move(response));
 }
 
-void HttpSession::answer(std::uint64_t number, ports::HttpResponse response) {
-  if (!connection_ || number < first_number_ || number - first_number_ >= exchanges_.size()) return;
+void HttpSession::refuse(std::uint64_t number, const model::Error& error) {
+  last_answer(number, exchanges_[number - first_number_].refuse(error));
+}
+
+void HttpSession::answer(std::uint64_t number, const model::Error& error) {
+  if (const Exchange* const exchange = open_exchange(number)) answer(number, exchange->refuse(error));
+}
+
+/// Nothing when it has its answer, or the connection is gone.
+HttpSession::Exchange* HttpSession::open_exchange(std::uint64_t number) {
+  if (!connection_ || number < first_number_ || number - first_number_ >= exchanges_.size()) return nullptr;
   Exchange& exchange = exchanges_[number - first_number_];
-  if (exchange.ready) return;
-  exchange.ready = true;
-  exchange.response = std::move(response);
-  if (!charge(exchange))
-    exchange.response =
-        ports::HttpResponse::error(model::retry_later(errors::kOverloaded, kRetryAfterMs, "unread answers"));
+  return exchange.ready ? nullptr : &exchange;
+}
+
+void HttpSession::answer(std::uint64_t number, ports::HttpResponse response) {
+  Exchange* const exchange = open_exchange(number);
+  if (!exchange) return;
+  exchange->ready = true;
+  exchange->response = std::move(response);
+  if (!charge(*exchange))
+    exchange->response =
+        exchange->refuse(model::retry_later(errors::kOverloaded, kRetryAfterMs, "unread answers"));
   if (number != first_number_) return;
   const auto alive = shared_from_this();
   send_answers();
@@ -354,7 +314,13 @@ void HttpSession::proceed() {
 void HttpSession::on_end_of_stream() {
   const auto alive = shared_from_this();
   ending_ = peer_ended_ = true;
+  on_hang_up();
   if (exchanges_.empty()) connection_->finish();
+}
+
+/// Who does not want to be let in any more need not be decided on.
+void HttpSession::on_hang_up() {
+  if (handshake_) handshake_->client_gone.request_stop();
 }
 
 void HttpSession::on_closed() {
@@ -374,14 +340,14 @@ void HttpSession::on_sweep(base::Monotonic now) {
   if (handshake_ && handshake_->session && now - handshake_->since >= kHandshakePatience) {
     const std::uint64_t number = handshake_->number;
     abandon_handshake();
-    return refuse(number, ports::HttpResponse::error(model::Error(errors::kUnavailable)));
+    return refuse(number, model::Error(errors::kUnavailable));
   }
   if (ending_ || connection_->paused() || !exchanges_.empty()) return;
   const auto waited = now - since_;
   if (first_ || !idle()) {
     if (waited < settings.handshake_timeout) return;
     if (!connection_->established()) return connection_->close();
-    refuse(begin_exchange(), ports::HttpResponse::error(model::Error(errors::kRequestTimeout)));
+    refuse(begin_exchange(), model::Error(errors::kRequestTimeout));
   } else if (waited >= settings.heartbeat_timeout) {
     connection_->finish();
   }

@@ -3,6 +3,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ class HttpSession final : public Protocol, public std::enable_shared_from_this<H
 
   std::size_t on_bytes(std::span<char> bytes) override;
   void on_end_of_stream() override;
+  void on_hang_up() override;
   void on_closed() override;
   void on_drained() override;
   void on_sweep(base::Monotonic now) override;
@@ -38,6 +40,8 @@ class HttpSession final : public Protocol, public std::enable_shared_from_this<H
 
   /// The answer to exchange `number`. Ignored when it has one.
   void answer(std::uint64_t number, ports::HttpResponse response);
+  /// The same with a refusal, as the request's path words it.
+  void answer(std::uint64_t number, const model::Error& error);
 
  private:
   /// A request that is not answered yet, or whose answer waits for those before it.
@@ -47,9 +51,10 @@ class HttpSession final : public Protocol, public std::enable_shared_from_this<H
     bool close = false;
     bool http_1_0 = false;
     bool has_origin = false;
-    bool upgrade = false;                     ///< wants to be a WebSocket
-    std::uint8_t method = 0;                  ///< method_number()
-    std::uint16_t pattern = 0;                ///< RouteTable::pattern_number()
+    bool upgrade = false;       ///< wants to be a WebSocket
+    std::uint8_t method = 0;    ///< method_number()
+    std::uint16_t pattern = 0;  ///< RouteTable::pattern_number()
+    ports::ErrorStyle refuse = &ports::HttpResponse::error;
     base::Monotonic since{};                  ///< the request was complete, or refused
     std::optional<base::TraceContext> trace;  ///< of the request
     std::string origin;                       ///< allowed to read the answer
@@ -70,6 +75,7 @@ class HttpSession final : public Protocol, public std::enable_shared_from_this<H
     UpgradeOffer offer;
     base::Monotonic since{};
     std::shared_ptr<WebSocketSession> session;
+    std::stop_source client_gone;
   };
 
   bool stalled() const;
@@ -82,6 +88,7 @@ class HttpSession final : public Protocol, public std::enable_shared_from_this<H
   ports::HttpResponse unrouted(const ports::HttpRequest& request) const;
   void authenticate(Held held);
   void authorized(Held held, model::IdentityPtr identity);
+  void on_signer(Held held, base::Result<model::IdentityPtr> signer);
   void on_identity(Held held, base::Result<model::IdentityPtr> identity);
   void hand_over(Held held);
 
@@ -93,7 +100,9 @@ class HttpSession final : public Protocol, public std::enable_shared_from_this<H
                     base::Result<ports::Admission> admission);
   void abandon_handshake();
 
-  void refuse(std::uint64_t number, ports::HttpResponse response);
+  Exchange* open_exchange(std::uint64_t number);
+  void last_answer(std::uint64_t number, ports::HttpResponse response);
+  void refuse(std::uint64_t number, const model::Error& error);
   bool charge(Exchange& exchange);
   void count(const Exchange& exchange);
   void send_answers();

@@ -47,7 +47,7 @@ void HttpSession::upgrade() {
   const std::uint64_t number = handshake_->number;
   if (const auto refused = upgrade_refusal(handshake_->request)) {
     handshake_.reset();
-    return answer(number, ports::HttpResponse::error(*refused));
+    return answer(number, *refused);
   }
   const bool echo = front().settings.dev && handshake_->request.path == kEchoPath;
   const model::ConnectionId id(base::random_token(kConnectionIdBytes));
@@ -56,11 +56,13 @@ void HttpSession::upgrade() {
   handshake_->since = loop.now();
   if (echo) return on_admission(session, ports::Admission{});
   session->register_pending();
+  if (connection_->hung_up()) on_hang_up();
   const auto trace = handshake_->request.trace;
   ports::UpgradeRequest request{.http = std::move(handshake_->request),
                                 .subprotocols = handshake_->offer.subprotocols,
                                 .connection = id,
-                                .loop = loop.index()};
+                                .loop = loop.index(),
+                                .client_gone = handshake_->client_gone.get_token()};
   const auto decided = [keep = loop.shared_from_this(), weak = weak_from_this(),
                         session](base::Result<ports::Admission> admission) {
     keep->run([keep, weak, session, admission = std::move(admission)]() mutable {
@@ -68,7 +70,8 @@ void HttpSession::upgrade() {
       if (http && http->handshake_ && http->handshake_->session == session)
         return http->on_admission(session, std::move(admission));
       // The socket went away, or the handler took too long: it must not keep what it admitted.
-      if (admission) keep->front().services->handler.on_disconnect(session->id(), close_code::kAbnormal);
+      if (admission)
+        keep->front().services->handler.on_disconnect(session->id(), {close_code::kAbnormal, false});
     });
   };
   try {
@@ -107,12 +110,13 @@ void HttpSession::on_admission(const std::shared_ptr<WebSocketSession>& session,
   if (admission && peer_ended_) {
     // The peer closed its side meanwhile.
     session->unregister_pending();
-    if (admission->record) front().services->handler.on_disconnect(session->id(), close_code::kAbnormal);
+    if (admission->record)
+      front().services->handler.on_disconnect(session->id(), {close_code::kAbnormal, false});
     return connection_->close();
   }
   if (!admission) {
     session->unregister_pending();
-    return answer(handshake.number, ports::HttpResponse::error(admission.error()));
+    return answer(handshake.number, admission.error());
   }
   std::string extensions;
   if (front().settings.compression) extensions = accept_deflate(handshake.offer.extensions).value_or("");
@@ -129,6 +133,7 @@ void HttpSession::on_admission(const std::shared_ptr<WebSocketSession>& session,
 
 void HttpSession::abandon_handshake() {
   if (!handshake_) return;
+  handshake_->client_gone.request_stop();
   if (handshake_->session) handshake_->session->unregister_pending();
   handshake_.reset();
 }

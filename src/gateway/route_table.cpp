@@ -100,6 +100,7 @@ bool RouteTable::matches(const Pattern& pattern, std::string_view path,
 void RouteTable::choose(const std::vector<const ports::Route*>& routes, std::string_view method,
                         RouteMatch& match) {
   bool get = false;
+  match.refuse = routes.front()->refuse;
   for (const ports::Route* route : routes) {
     if (!match.allow.empty()) match.allow += ", ";
     match.allow += route->method;

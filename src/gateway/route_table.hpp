@@ -14,6 +14,7 @@ struct RouteMatch {
   const ports::Route* route = nullptr;
   std::vector<std::string> parameters;  ///< decoded values of the `{…}` segments
   std::string allow;                    ///< the path's methods, for `Allow`; empty: the path is unknown
+  ports::ErrorStyle refuse = &ports::HttpResponse::error;  ///< the path's
 };
 
 /// A path as the routes spell it, and the methods that they answer there.

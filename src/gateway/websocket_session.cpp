@@ -170,7 +170,7 @@ void WebSocketSession::hand_over(std::string_view text, bool is_text) {
 
 void WebSocketSession::on_close_frame(const FrameEvent& event) {
   if (state_ == State::open) {
-    leave(event.code);
+    leave(event.code, true);
     queue_close(event.code, {});
   }
   state_ = State::closed;
@@ -190,7 +190,7 @@ void WebSocketSession::fail(std::uint16_t code, std::string_view why) {
 }
 
 /// Receives nothing from here on; tells the handler, once.
-void WebSocketSession::leave(std::uint16_t code) {
+void WebSocketSession::leave(std::uint16_t code, bool by_client) {
   if (state_ != State::open) return;
   loop_->front().websockets.fetch_sub(1, std::memory_order_relaxed);
   loop_->figures().connection_closed(code);
@@ -207,19 +207,32 @@ void WebSocketSession::leave(std::uint16_t code) {
     lane_.reset();
   }
   try {
-    loop_->front().services->handler.on_disconnect(id(), code);
+    loop_->front().services->handler.on_disconnect(id(), {code, by_client});
   } catch (const std::exception& problem) {
     base::log::error("disconnect_handler_failed", "a disconnect could not be handled",
                      {{"connectionId", id().str()}, {"reason", std::string_view(problem.what())}});
   }
 }
 
-void WebSocketSession::send_now(std::string text) {
-  if (!takes_frames()) return;
+bool WebSocketSession::send_now(std::string text) {
+  if (!takes_frames()) return false;
+  const std::size_t most = loop_->front().settings.max_outbound_bytes;
+  // A burst within one turn fills the buffer of a client that reads well, as nothing is sent before its end.
+  if (out().bytes() + text.size() > most && connection_) connection_->make_room();
   const std::size_t queued = out().bytes();
-  if (queued > 0 && queued + text.size() > loop_->front().settings.max_outbound_bytes) return close_slow();
+  if (queued > 0 && queued + text.size() > most) {
+    close_slow();
+    return false;
+  }
   queue_frame(model::Opcode::text, text);
   if (connection_) connection_->flush_soon();
+  return true;
+}
+
+bool WebSocketSession::send_in_order(std::string text) {
+  if (!lane_) return send_now(std::move(text));
+  close_slow();
+  return false;
 }
 
 void WebSocketSession::close_now(std::uint16_t code, std::string_view reason) {

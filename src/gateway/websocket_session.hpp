@@ -59,7 +59,10 @@ class WebSocketSession final : public ShardMember,
   void drop_waiting(const model::Target& target);
   /// False when nothing waits any more.
   bool retry_waiting(base::Monotonic now);
-  void send_now(std::string text);
+  /// False when it was not taken: the session is over, or this was more than it has room for.
+  bool send_now(std::string text);
+  /// The same for a frame that must not overtake deliveries: where some wait for a retry there is no room.
+  bool send_in_order(std::string text);
   void close_now(std::uint16_t code, std::string_view reason);
   /// The drain's `reconnect` notice; nothing for clients without `carillon.v1`.
   void announce_reconnect(std::int64_t after_ms);
@@ -77,7 +80,7 @@ class WebSocketSession final : public ShardMember,
   void hand_over(std::string_view text, bool is_text);
   void on_close_frame(const FrameEvent& event);
   void fail(std::uint16_t code, std::string_view why);
-  void leave(std::uint16_t code);
+  void leave(std::uint16_t code, bool by_client = false);
   void queue_frame(model::Opcode opcode, std::string_view payload);
   void queue_close(std::uint16_t code, std::string_view reason);
   bool deliver_in_parts(const ports::DeliveryRunPtr& run, RunTally& tally);

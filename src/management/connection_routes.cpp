@@ -27,20 +27,13 @@ void append_text(std::string& out, const char* name, std::string_view value) {
 std::string connection_json(const ports::ConnectionView& view) {
   const ports::ConnectionRecord& record = *view.record;
   const base::EpochMs active = record.last_active_at.load();
-  std::string out = "{\"connectionId\":" + base::json_string(record.id.str());
-  append_text(out, "userId", record.identity->user.str());
-  out += ",\"chatIds\":[";
-  for (const std::string& chat : view.chat_ids) {
-    if (out.back() != '[') out += ',';
-    base::append_json_string(out, chat);
-  }
-  out += ']';
-  for (const model::Target& each : record.memberships)
-    append_text(out, (std::string(name(each.target_class)) + "Id").c_str(), each.id);
+  std::string out = "{";
+  ports::append_connection(out, view);
+  ports::append_memberships(out, record);
   append_text(out, "connectedAt", base::iso8601(record.connected_at));
   append_text(out, "lastActiveAt", base::iso8601(active));
   append_text(out, "sourceIp", record.source_address);
-  append_text(out, "userAgent", base::valid_utf8(record.user_agent) ? record.user_agent : "");
+  append_text(out, "userAgent", ports::user_agent_text(record));
   out += ",\"ttl\":" + std::to_string((active + kRecordTtlMs) / 1000);
   return out += '}';
 }

@@ -4,11 +4,10 @@
 
 namespace carillon::management {
 
-ports::HttpHandler admin_only(ports::HttpHandler handler) {
-  return [handler = std::move(handler)](ports::HttpRequest request, ports::HttpResponder respond) {
+ports::HttpHandler admin_only(ports::HttpHandler handler, ports::ErrorStyle refuse) {
+  return [handler = std::move(handler), refuse](ports::HttpRequest request, ports::HttpResponder respond) {
     if (!request.identity->is_admin)
-      return respond(
-          ports::HttpResponse::error(model::Error(model::errors::kForbidden, "needs carillon/admin")));
+      return respond(refuse(model::Error(model::errors::kForbidden, "needs carillon/admin")));
     handler(std::move(request), std::move(respond));
   };
 }

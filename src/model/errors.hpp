@@ -28,6 +28,8 @@ inline constexpr ErrorEntry kInvalidParameter{"invalid_parameter", 400, 0, false
 inline constexpr ErrorEntry kBadRequest{"bad_request", 400, 0, false, "Bad request"};
 
 inline constexpr ErrorEntry kUnauthorized{"unauthorized", 401, 4401, false, "Unauthorized"};
+/// Of a request that is signed with an access key.
+inline constexpr ErrorEntry kBadSignature{"bad_signature", 401, 0, false, "Unauthorized"};
 inline constexpr ErrorEntry kNoUserId{"no_user_id", 401, 4401, false, "Unauthorized - No user ID in context"};
 
 inline constexpr ErrorEntry kForbidden{"forbidden", 403, 0, false, "Forbidden"};
@@ -43,6 +45,8 @@ inline constexpr ErrorEntry kNoAllAccess{"no_all_access", 403, 0, false, "Forbid
 inline constexpr ErrorEntry kChannelClosed{"channel_closed", 403, 0, false,
                                            "Forbidden - Channel is for backends only"};
 inline constexpr ErrorEntry kOriginRefused{"origin_refused", 403, 0, false, "Forbidden - Origin not allowed"};
+inline constexpr ErrorEntry kConnectionRejected{"connection_rejected", 403, 0, false,
+                                                "Forbidden - Connection rejected"};
 inline constexpr ErrorEntry kHostRefused{"host_refused", 403, 0, false, "Forbidden - Host not allowed"};
 
 inline constexpr ErrorEntry kNotFound{"not_found", 404, 0, false, "Not found"};

@@ -51,6 +51,8 @@ struct MessageBody {
   std::string payload;  ///< the publisher's JSON object, byte for byte
   UserId sender;
   bool exclude_sender = false;
+  /// Of `POST /broadcast` (CONTRACT §12): subscribers get the payload alone, as it is.
+  bool broadcast = false;
   std::string correlation_id;
   Attributes attributes;
   std::optional<base::TraceContext> trace;  ///< of its publishing, when the publisher's or ours is known

@@ -33,7 +33,7 @@ class CurlHttpClient final : public ports::HttpClient {
   ~CurlHttpClient() override;
 
   void send(ports::OutboundRequest request, ports::Completion<ports::OutboundResponse> done) override;
-  /// Answers everything pending with `unavailable` and ends the thread. Not from a completion. Idempotent.
+  /// Answers everything pending with an error and ends the thread. Not from a completion. Idempotent.
   void stop();
 
  private:

@@ -13,6 +13,7 @@ namespace {
 
 using base::fail;
 using model::errors::kUnavailable;
+using ports::kNotSent;
 
 constexpr std::size_t kMaxHeaderBytes = 64u << 10;
 
@@ -45,16 +46,16 @@ base::Result<std::unique_ptr<Transfer>> Transfer::make(ports::OutboundRequest re
   CURLU* url = transfer->url_.get();
   if (url == nullptr || !one_line(request.url) ||
       curl_url_set(url, CURLUPART_URL, request.url.c_str(), 0) != CURLUE_OK)
-    return fail(kUnavailable, "not a URL");
+    return fail(kNotSent, "not a URL");
   const std::string scheme = part(url, CURLUPART_SCHEME);
   const std::string host = part(url, CURLUPART_HOST);
-  if (scheme != "http" && scheme != "https") return fail(kUnavailable, "not an http or https URL");
+  if (scheme != "http" && scheme != "https") return fail(kNotSent, "not an http or https URL");
   transfer->loopback_only_ = scheme == "http" && settings.plain_http == PlainHttp::loopback_only;
   if (transfer->loopback_only_ && !names_loopback(host))
-    return fail(kUnavailable, "https is required for hosts other than loopback");
-  if (!is_token(request.method)) return fail(kUnavailable, "not an HTTP method");
+    return fail(kNotSent, "https is required for hosts other than loopback");
+  if (!is_token(request.method)) return fail(kNotSent, "not an HTTP method");
   for (const auto& [name, value] : request.headers)
-    if (!is_token(name) || !one_line(value)) return fail(kUnavailable, "not an HTTP header");
+    if (!is_token(name) || !one_line(value)) return fail(kNotSent, "not an HTTP header");
   transfer->origin_ = scheme + "://" + host + ":" + part(url, CURLUPART_PORT);
   transfer->deadline_ = now + request.timeout;
   transfer->request_ = std::move(request);
@@ -180,7 +181,9 @@ void Transfer::complete(CURLcode code) {
 }
 
 void Transfer::abandon(std::string reason) {
-  done(base::fail(kUnavailable, std::move(reason)));
+  long sent_bytes = 0;
+  if (easy_) curl_easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &sent_bytes);
+  done(base::fail(sent_bytes > 0 ? kUnavailable : kNotSent, std::move(reason)));
 }
 
 }  // namespace carillon::outbound

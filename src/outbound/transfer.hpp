@@ -14,7 +14,7 @@ namespace carillon::outbound {
 /// at a time.
 class Transfer {
  public:
-  /// Checks the request and finds its origin. Errors: unavailable, saying what is wrong with it.
+  /// Checks the request and finds its origin. Errors: kNotSent, saying what is wrong with it.
   static base::Result<std::unique_ptr<Transfer>> make(ports::OutboundRequest request,
                                                       const ClientSettings& settings, base::Monotonic now);
   Transfer(const Transfer&) = delete;
@@ -30,6 +30,7 @@ class Transfer {
   std::size_t body_bytes() const { return request_.body.size(); }
 
   void complete(CURLcode code);
+  /// Without an answer: whether any of it was sent is seen from the handle.
   void abandon(std::string reason);
 
   ports::Completion<ports::OutboundResponse> done;

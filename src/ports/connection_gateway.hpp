@@ -73,7 +73,10 @@ class ConnectionGateway {
   virtual void remove_targets(LoopIndex loop, const model::ConnectionId& connection,
                               std::vector<model::Target> targets, std::vector<std::string> notices,
                               std::move_only_function<void()> done) = 0;
-  virtual void send(LoopIndex loop, const model::ConnectionId& connection, std::string text) = 0;
+  /// Queues one text frame, after all that the connection was given before. `done` runs on the loop and says
+  /// whether the connection took it: false when it is gone, or closed 1013 because it does not keep up.
+  virtual void send(LoopIndex loop, const model::ConnectionId& connection, std::string text,
+                    std::move_only_function<void(bool taken)> done) = 0;
   virtual void close(LoopIndex loop, const model::ConnectionId& connection, std::uint16_t code,
                      std::string reason) = 0;
   /// Runs `task` on the loop after everything handed over before.

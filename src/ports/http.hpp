@@ -28,7 +28,10 @@ struct HttpRequest {
   model::IdentityPtr identity;              ///< set unless the route is open
   std::optional<base::TraceContext> trace;  ///< of this request: the gateway answers it as `traceparent`
   std::int64_t completed_ns = 0;            ///< wall clock when it was complete; 0 without a sampled trace
+  std::string sent_path;                    ///< what `path` was over the wire, when it was another
 
+  /// The path of the request line, stage included and its encoding untouched: what a signature is over.
+  std::string_view path_as_sent() const { return sent_path.empty() ? path : sent_path; }
   /// The header's value, or empty. `name` in lower case.
   std::string_view header(std::string_view name) const;
   /// What came in as `traceparent`, when there is one such header and it is one.
@@ -59,7 +62,14 @@ struct HttpResponse {
 using HttpResponder = std::move_only_function<void(HttpResponse)>;
 using HttpHandler = std::function<void(HttpRequest, HttpResponder)>;
 
-enum class Access { open, token };
+/// How a refusal becomes an answer.
+using ErrorStyle = HttpResponse (*)(const model::Error&);
+
+enum class Access {
+  open,
+  token,
+  token_or_signature,  ///< a bearer token, or a request signed with an access key
+};
 
 /// A line of the route table. `path` segments in braces match one segment each: `/queues/{name}/messages`.
 struct Route {
@@ -71,6 +81,8 @@ struct Route {
   std::size_t body_factor = 1;
   /// It records the span of its requests itself, and begins a trace where none came in.
   bool traced = false;
+  /// For the gateway's own refusals of requests to this path; the routes of one path have the same.
+  ErrorStyle refuse = &HttpResponse::error;
 };
 
 }  // namespace carillon::ports

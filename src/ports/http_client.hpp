@@ -23,8 +23,12 @@ struct OutboundResponse {
   std::string body;
 };
 
+/// Nobody got any of a request. Of this port alone: no client sees it, so it is not in the catalogue.
+inline constexpr base::ErrorEntry kNotSent{"not_sent", 503, 0, true, "Service unavailable"};
+
 /// Outbound HTTP(S): no redirects, http and https only, link-local addresses never reached. Any thread;
-/// completes on the client's own thread. Errors: unavailable, with the reason in `details`.
+/// completes on the client's own thread. Errors, with the reason in `details`: kNotSent, unavailable
+/// (somebody may have got it).
 class HttpClient {
  public:
   virtual ~HttpClient() = default;

@@ -37,4 +37,10 @@ const MetricFamily* MetricSet::find(std::string_view name) const {
   return found == families_.end() ? nullptr : &found->second;
 }
 
+void collect_suppressed(MetricSet& into, std::string event_type, std::uint64_t suppressed) {
+  into.counter("carillon_log_lines_suppressed_total",
+               "Log lines that were held back, as there were too many of their kind in a second.", suppressed,
+               {{"event_type", std::move(event_type)}});
+}
+
 }  // namespace carillon::ports

@@ -54,6 +54,9 @@ class MetricSet {
   std::map<std::string, MetricFamily, std::less<>> families_;
 };
 
+/// How many log lines of one event_type were held back (base::LogSampler).
+void collect_suppressed(MetricSet& into, std::string event_type, std::uint64_t suppressed);
+
 /// A room that has figures.
 class MetricSource {
  public:

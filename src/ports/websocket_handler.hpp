@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,7 @@ struct UpgradeRequest {
   std::vector<std::string> subprotocols;  ///< as offered, in order
   model::ConnectionId connection;         ///< made by the gateway
   LoopIndex loop = 0;
+  std::stop_token client_gone;  ///< requested once nobody waits for the answer any more
 };
 
 /// What is known of a live connection (CONTRACT §5). Written at connect; only last_active_at changes, by the
@@ -64,6 +66,12 @@ struct Admission {
   std::string first_frame;     ///< sent right after the 101 when not empty
 };
 
+/// How a socket came to its end.
+struct SocketEnd {
+  std::uint16_t code = 0;  ///< of the first close frame; 1005 when that had none, 1006 without a close frame
+  bool by_client = false;  ///< the client sent that frame; else the server closed, or the socket went away
+};
+
 /// The seeds' $connect, $disconnect and $default routes. The gateway calls it on the socket's loop.
 class WebSocketHandler {
  public:
@@ -73,7 +81,7 @@ class WebSocketHandler {
   /// One complete text message, already valid UTF-8 and within max_message_bytes.
   virtual void on_frame(const FrameContext& context, std::string_view text) = 0;
   /// Once for every connection that on_connect was called for and that was admitted.
-  virtual void on_disconnect(const model::ConnectionId& connection, std::uint16_t code) = 0;
+  virtual void on_disconnect(const model::ConnectionId& connection, SocketEnd end) = 0;
 };
 
 }  // namespace carillon::ports

@@ -118,9 +118,14 @@ Dispatch Processor::dispatch(std::span<const QueuedItem> items, const TargetHold
         dispatch.settled.push_back({.queue = item.queue, .message = item.message});
       continue;
     }
+    const ports::DeliveryId delivery = open(item, loops, handed_over);
+    if (item.message->broadcast) {
+      turn.add(*item.message, item.message->payload, delivery);
+      continue;
+    }
     event_.clear();
     model::append_event(event_, *item.message, now);
-    turn.add(*item.message, event_, open(item, loops, handed_over));
+    turn.add(*item.message, event_, delivery);
   }
   turn.hand_over(dispatch.runs);
   return dispatch;

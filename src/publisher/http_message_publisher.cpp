@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/bytes.hpp"
+#include "publisher/broadcast.hpp"
 #include "publisher/intake.hpp"
 
 namespace carillon::publisher {
@@ -16,6 +17,7 @@ using model::Result;
 using ports::HttpRequest;
 using ports::HttpResponder;
 using ports::HttpResponse;
+using ports::Receipt;
 
 constexpr std::size_t kMaxBatch = 100;
 constexpr std::size_t kBatchBodyFactor = 4;
@@ -51,7 +53,7 @@ class BatchAnswer {
     settle();
   }
 
-  void accept(std::size_t index, const Echo& echo, const ports::Receipt& receipt) {
+  void accept(std::size_t index, const Echo& echo, const Receipt& receipt) {
     outcomes_[index].accepted = true;
     outcomes_[index].members = receipt_members(echo, receipt);
     settle();
@@ -106,10 +108,37 @@ std::vector<ports::Route> HttpMessagePublisher::routes() {
            [this](HttpRequest request, HttpResponder respond) {
              publish_batch(std::move(request), std::move(respond));
            },
-           kBatchBodyFactor, true}};
+           kBatchBodyFactor, true},
+          {"POST", "/broadcast", ports::Access::token,
+           [this](HttpRequest request, HttpResponder respond) {
+             broadcast(std::move(request), std::move(respond));
+           },
+           1, true}};
 }
 
 void HttpMessagePublisher::publish(HttpRequest request, HttpResponder respond) {
+  const auto make = [this](const model::JsonDocument& document, const HttpRequest&, const Origin& origin) {
+    return make_publication(document, origin, channels_);
+  };
+  publish_one(std::move(request), std::move(respond), make, [](const Echo& echo, const Receipt& receipt) {
+    return "{\"message\":\"Message published successfully!\"," + receipt_members(echo, receipt) + '}';
+  });
+}
+
+void HttpMessagePublisher::broadcast(HttpRequest request, HttpResponder respond) {
+  const auto make = [](const model::JsonDocument& document, const HttpRequest& from, const Origin& origin) {
+    return make_broadcast(document, from.body, origin, base::now_ms());
+  };
+  publish_one(std::move(request), std::move(respond), make, [](const Echo&, const Receipt& receipt) {
+    std::string answer = "{\"message\":\"Broadcast accepted\",\"messageId\":\"";
+    receipt.id.append_to(answer);
+    answer += receipt.deduplicated ? "\",\"deduplicated\":true}" : "\"}";
+    return answer;
+  });
+}
+
+void HttpMessagePublisher::publish_one(HttpRequest request, HttpResponder respond, const Make& make,
+                                       Answer answer) {
   Intake intake(tracer_, request.trace, tracer_ ? request.incoming_trace() : std::nullopt,
                 base::monotonic_now(), request.completed_ns);
   const auto refuse = [&](const Error& error) {
@@ -120,17 +149,15 @@ void HttpMessagePublisher::publish(HttpRequest request, HttpResponder respond) {
   if (!key) return refuse(key.error());
   const auto document = model::JsonDocument::parse(request.body);
   if (!document) return refuse(document.error());
-  auto publication = make_publication(*document, {request.identity, {}, std::move(*key)}, channels_);
+  auto publication = make(*document, request, {request.identity, {}, std::move(*key)});
   if (!publication) return refuse(publication.error());
   intake.mark(*publication);
   Echo echo(*publication);
-  bus_.publish(std::move(*publication), [respond = std::move(respond), echo = std::move(echo),
-                                         intake = std::move(intake)](Result<ports::Receipt> receipt) mutable {
+  bus_.publish(std::move(*publication), [respond = std::move(respond), answer, echo = std::move(echo),
+                                         intake = std::move(intake)](Result<Receipt> receipt) mutable {
     intake.answered(receipt);
     if (!receipt) return respond(HttpResponse::error(answer_to(receipt.error(), errors::kPublishFailed)));
-    std::string answer = "{\"message\":\"Message published successfully!\",";
-    answer += receipt_members(echo, *receipt);
-    respond(HttpResponse::json(200, std::move(answer += '}')));
+    respond(HttpResponse::json(200, answer(echo, *receipt)));
   });
 }
 
@@ -175,8 +202,8 @@ void HttpMessagePublisher::publish_batch(HttpRequest request, HttpResponder resp
     }
     intake.mark(*publication);
     Echo echo(*publication);
-    bus_.publish(std::move(*publication), [answer, i, echo = std::move(echo), intake = std::move(intake)](
-                                              Result<ports::Receipt> receipt) mutable {
+    bus_.publish(std::move(*publication), [answer, i, echo = std::move(echo),
+                                           intake = std::move(intake)](Result<Receipt> receipt) mutable {
       intake.answered(receipt);
       receipt ? answer->accept(i, echo, *receipt)
               : answer->refuse(i, answer_to(receipt.error(), errors::kPublishFailed));

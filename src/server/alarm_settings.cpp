@@ -25,8 +25,8 @@ std::vector<metric_collector::AlarmRule> alarm_rules(const Settings& settings) {
   return rules;
 }
 
-std::map<std::string, observability::AlarmReceiver> alarm_receivers(const Settings& settings) {
-  std::map<std::string, observability::AlarmReceiver> receivers;
+observability::AlarmWebhooks::Receivers alarm_receivers(const Settings& settings) {
+  observability::AlarmWebhooks::Receivers receivers;
   for (const AlarmSettings& each : settings.alarms) {
     if (each.webhook_url.empty()) continue;
     const std::string& secret = each.secret.empty() ? settings.events.secret : each.secret;

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <map>
-#include <string>
 #include <vector>
 
 #include "metric_collector/alarm.hpp"
@@ -14,6 +12,6 @@ namespace carillon::server {
 /// The alarms that are always there, each replaced by the configured one of its name, and the other ones.
 std::vector<metric_collector::AlarmRule> alarm_rules(const Settings& settings);
 /// By the alarm's name, of those that have a URL.
-std::map<std::string, observability::AlarmReceiver> alarm_receivers(const Settings& settings);
+observability::AlarmWebhooks::Receivers alarm_receivers(const Settings& settings);
 
 }  // namespace carillon::server

@@ -32,7 +32,7 @@ class Nobody final : public ports::Authenticator, public ports::WebSocketHandler
     done(model::fail(model::errors::kNotFound));
   }
   void on_frame(const ports::FrameContext&, std::string_view) override {}
-  void on_disconnect(const model::ConnectionId&, std::uint16_t) override {}
+  void on_disconnect(const model::ConnectionId&, ports::SocketEnd) override {}
 };
 
 }  // namespace

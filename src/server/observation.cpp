@@ -1,13 +1,13 @@
 #include "server/observation.hpp"
 
 #include "base/version.hpp"
-#include "dashboard/dashboard_routes.hpp"
 #include "metric_collector/alarm_routes.hpp"
 #include "metric_collector/client_sample_routes.hpp"
 #include "metric_collector/metric_collector.hpp"
 #include "metric_collector/series_routes.hpp"
 #include "observability/metrics_route.hpp"
 #include "observability/process_figures.hpp"
+#include "pages/page_routes.hpp"
 #include "server/alarm_settings.hpp"
 #include "server/routes.hpp"
 
@@ -63,7 +63,7 @@ std::vector<ports::Route> Observation::routes() {
                                                             parts.watched.history, parts.watched.times));
   append_routes(all, metric_collector::series_routes(parts.collector));
   append_routes(all, metric_collector::alarm_routes(parts.collector.loop(), parts.alarms));
-  append_routes(all, dashboard::dashboard_routes());
+  append_routes(all, pages::page_routes("/dashboard", pages::dashboard_files()));
   return all;
 }
 

@@ -6,6 +6,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include "authorizer/access_keys.hpp"
 #include "authorizer/bearer.hpp"
 #include "authorizer/dev_key.hpp"
 #include "authorizer/ticket_office.hpp"
@@ -16,10 +17,12 @@
 #include "base/log.hpp"
 #include "base/version.hpp"
 #include "chat_permission/chat_permission_handler.hpp"
+#include "connection_handler/connect_check.hpp"
 #include "connection_handler/connection_handler.hpp"
 #include "embedded/local_node.hpp"
 #include "gateway/gateway.hpp"
 #include "management/connection_routes.hpp"
+#include "management/management_api.hpp"
 #include "management/queue_routes.hpp"
 #include "message_retrieval/message_routes.hpp"
 #include "observability/trace_exporter.hpp"
@@ -27,10 +30,12 @@
 #include "publisher/http_message_publisher.hpp"
 #include "publisher/websocket_message_publisher.hpp"
 #include "server/dev_authenticator.hpp"
+#include "server/event_sending.hpp"
 #include "server/health_routes.hpp"
 #include "server/internal_port.hpp"
 #include "server/observation.hpp"
 #include "server/routes.hpp"
+#include "server/try_page.hpp"
 
 namespace carillon::server {
 namespace {
@@ -89,6 +94,13 @@ std::unique_ptr<embedded::LocalNode> open_node(const Settings& settings, gateway
   return std::move(*opened);
 }
 
+authorizer::AccessKeys access_keys_of(const Settings& settings) {
+  std::vector<authorizer::AccessKey> keys;
+  for (const AwsKey& each : settings.aws_keys)
+    keys.push_back({each.access_key_id, each.secret_access_key, each.scopes});
+  return authorizer::AccessKeys(std::move(keys));
+}
+
 publisher::Channels channels_of(const bus::Settings& settings) {
   publisher::Channels channels;
   for (const bus::ChannelSettings& each : settings.channels)
@@ -104,6 +116,7 @@ struct Server::Parts {
   std::vector<std::string> not_ready() const;
   std::vector<ports::Route> routes();
   std::vector<ports::Route> internal_routes();
+  authorizer::UpgradeCheck upgrade_check();
   std::vector<const ports::MetricSource*> sources() const;
   void tick();
 
@@ -120,6 +133,7 @@ struct Server::Parts {
   std::unique_ptr<TokenAuthenticator> configured_authenticator;
   std::unique_ptr<DevAuthenticator> either_authenticator;
   ports::Authenticator* authenticator = nullptr;
+  authorizer::AccessKeys access_keys;
   authorizer::TicketOffice tickets;
   std::unique_ptr<authorizer::UpgradeAuthorizer> upgrade_authorizer;
 
@@ -129,6 +143,9 @@ struct Server::Parts {
   publisher::WebSocketMessagePublisher websocket_publisher;
   publisher::HttpMessagePublisher http_publisher;
   chat_permission::ChatPermissionHandler permission_handler;
+  std::unique_ptr<EventSending> events;  ///< null without `[events]`
+  connection_handler::RejectedConnects rejected_connects;
+  std::unique_ptr<TryPage> try_page;  ///< null without --dev
   std::unique_ptr<connection_handler::ConnectionHandler> connection_handler;
   std::unique_ptr<Observation> observation;
   std::unique_ptr<InternalPort> internal_port;
@@ -140,13 +157,16 @@ Server::Parts::Parts(Settings given)
     : settings(shared_values(std::move(given))),
       tracer(exporter_of(settings, trace_client)),
       dev_settings(dev_settings_of(settings)),
+      access_keys(access_keys_of(settings)),
       tickets(settings.auth.leeway),
       gateway(settings.gateway),
       node(open_node(settings, gateway, webhook_client, tracer.get())),
       channels(channels_of(settings.bus)),
       websocket_publisher(node->message_bus(), channels, tracer.get()),
       http_publisher(node->message_bus(), channels, tracer.get()),
-      permission_handler(node->permissions()) {
+      permission_handler(node->permissions()),
+      events(EventSending::of(settings.events)),
+      try_page(dev_settings ? std::make_unique<TryPage>(node->permissions(), *dev_settings) : nullptr) {
   if (dev_settings) dev_authenticator = std::make_unique<TokenAuthenticator>(*dev_settings, nullptr);
   if (settings.has_auth())
     configured_authenticator = std::make_unique<TokenAuthenticator>(settings.auth, &key_client);
@@ -171,6 +191,9 @@ Server::Parts::Parts(Settings given)
                      std::string_view request_id) {
                 websocket_publisher.on_send_message(context, frame, request_id);
               },
+          .events = events ? &events->events() : nullptr,
+          .rejected = &rejected_connects,
+          .max_connections_per_user = settings.gateway.max_connections_per_user,
           .heartbeat_seconds = static_cast<int>(settings.gateway.heartbeat.count()),
           .store_epoch = node->store_epoch()});
   if (configured_authenticator) configured_authenticator->start();
@@ -183,7 +206,8 @@ Server::Parts::Parts(Settings given)
   observation->start();
   if (!settings.internal_listen.empty())
     internal_port = std::make_unique<InternalPort>(settings, internal_routes());
-  gateway.start({*authenticator, *connection_handler, routes(), authorizer::bearer_of_request, tracer.get()});
+  gateway.start({*authenticator, *connection_handler, routes(), authorizer::bearer_of_request, tracer.get(),
+                 [this](const ports::HttpRequest& request) { return access_keys.signer_of(request); }});
   loop.start();
   loop.post([this] { tick(); });
 }
@@ -201,9 +225,18 @@ std::vector<ports::Route> Server::Parts::routes() {
   append_routes(all, message_retrieval::message_routes(node->history()));
   append_routes(all, management::queue_routes(node->queues()));
   append_routes(all, management::connection_routes(node->directory()));
+  append_routes(all, management::management_api_routes(node->directory()));
   append_routes(all, observation->routes());
-  all.push_back(authorizer::ticket_route(tickets));
+  if (try_page) append_routes(all, try_page->routes());
+  all.push_back(authorizer::ticket_route(tickets, upgrade_check()));
   return all;
+}
+
+/// What a ticket is refused for is what its upgrade would be.
+authorizer::UpgradeCheck Server::Parts::upgrade_check() {
+  return [this](const ports::HttpRequest& request, ports::Completion<void> done) {
+    connection_handler::check_connect(request, node->directory(), rejected_connects, std::move(done));
+  };
 }
 
 std::vector<ports::Route> Server::Parts::internal_routes() {
@@ -215,6 +248,7 @@ std::vector<ports::Route> Server::Parts::internal_routes() {
 std::vector<const ports::MetricSource*> Server::Parts::sources() const {
   std::vector<const ports::MetricSource*> all{&gateway, &node->figures(), upgrade_authorizer.get()};
   if (tracer) all.push_back(tracer.get());
+  if (events) all.push_back(&events->figures());
   return all;
 }
 
@@ -267,7 +301,9 @@ void Server::drain(std::function<void()> done) {
 
 void Server::stop() {
   if (std::exchange(parts_->stopped, true)) return;
+  if (parts_->events) parts_->events->admit_nobody();
   parts_->gateway.stop();
+  if (parts_->events) parts_->events->stop(parts_->node->directory());
   if (parts_->internal_port) parts_->internal_port->stop();
   if (parts_->configured_authenticator) parts_->configured_authenticator->stop();
   parts_->loop.stop();

@@ -157,9 +157,10 @@ bool valid_setting_name(std::string_view text) {
 }
 
 bool valid_stage(std::string_view text) {
-  static constexpr std::array<std::string_view, 16> kPaths{
-      "api",      "broadcast",   "connections", "dashboard", "echo",  "health",  "messages",  "metrics",
-      "presence", "permissions", "publish",     "queues",    "ready", "tickets", "websocket", "ws"};
+  static constexpr std::array<std::string_view, 17> kPaths{
+      "api",      "broadcast", "connections", "dashboard",   "echo",    "health",
+      "messages", "metrics",   "presence",    "permissions", "publish", "queues",
+      "ready",    "tickets",   "try",         "websocket",   "ws"};
   return consists_of(text, 64, "-_") && std::ranges::find(kPaths, text) == kPaths.end();
 }
 

@@ -36,7 +36,10 @@ export class Browser {
     await this.browser?.close();
   }
 
-  /** A page of its own for `test`, closed and judged at its end. `refusals`: statuses that the test provokes. */
+  /**
+   * A page of its own for `test`, closed and judged at its end. `refusals`: statuses that the test provokes; `offline`: no
+   * answers are expected. Of `server`: its `url`, the `secrets` that no address may hold, `origins` that it calls besides.
+   */
   async page(test, server, { refusals = [], offline = false, ...options } = {}) {
     const context = await this.browser.newContext({ viewport: { width: 1280, height: 900 }, timezoneId: 'UTC', locale: 'en-GB', ...options });
     context.setDefaultTimeout(PATIENCE_MS);
@@ -50,7 +53,7 @@ export class Browser {
     page.on('pageerror', (error) => problems.push(`uncaught: ${error.stack}`));
     page.on('request', (request) => {
       const url = new URL(request.url());
-      if (url.protocol !== 'data:' && url.origin !== server.url) problems.push(`request elsewhere: ${request.url()}`);
+      if (url.protocol !== 'data:' && ![server.url, ...(server.origins ?? [])].includes(url.origin)) problems.push(`request elsewhere: ${request.url()}`);
       for (const secret of server.secrets) if (request.url().includes(secret)) problems.push(`a token in ${request.url()}`);
     });
     test.after(async () => {

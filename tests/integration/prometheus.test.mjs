@@ -31,6 +31,7 @@ const golden = () => lines(read('tests/data/metric_names.txt'));
 describe('GET /metrics', () => {
   const receiver = using(new WebhookReceiver());
   const collector = using(new WebhookReceiver());
+  const events = using(new WebhookReceiver());
   const server = useServer();
   const { get } = http;
   let metricsToken;
@@ -39,6 +40,7 @@ describe('GET /metrics', () => {
       internal: { listen: '127.0.0.1:0' },
       limits: { publish_per_second: 1, publish_burst: 20 },
       tracing: { endpoint: collector.url },
+      events: { connect_url: events.url, secret: events.secret },
       'channels.Email': { type: 'webhook', url: receiver.url, secret: receiver.secret },
       'alarms.dead-letters': { metric: 'DeadLetters', statistic: 'max', threshold: 0, webhook_url: receiver.url, secret: receiver.secret },
     };

@@ -1,7 +1,7 @@
 // CONTRACT §3, §14: tickets, so that no long-lived token is ever in a URL.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { message, unique, useServer } from './harness.mjs';
+import { message, unique, until, useServer } from './harness.mjs';
 
 /** Epoch milliseconds of an `expiresAt`, whether a number or ISO 8601. */
 const toMs = (value) => (typeof value === 'number' ? value : Date.parse(value));
@@ -74,5 +74,56 @@ describe('POST /tickets', () => {
     const tickets = await Promise.all(Array.from({ length: 20 }, () => buy({ user: 'alice' })));
     assert.equal(new Set(tickets.map(({ ticket }) => ticket)).size, 20);
     for (const { ticket } of tickets) assert.ok(ticket.length >= 20, 'long enough not to be guessed');
+  });
+});
+
+describe('POST /tickets with the query of an upgrade', () => {
+  const server = useServer({ config: { gateway: { max_connections_per_user: 2 } } });
+  const ask = (query, options) => server.post(`/tickets?${new URLSearchParams(query)}`, undefined, options);
+  /** The ticket is refused as the upgrade is: the same status and the same body. */
+  const refusedAlike = async (user, query, status) => {
+    const sold = await ask(query, { user });
+    const upgrade = await server.refused({ as: user, query });
+    assert.equal(sold.status, status, sold.text);
+    assert.deepEqual([sold.status, sold.json], [upgrade.status, upgrade.json]);
+    return sold.json;
+  };
+
+  it('sells one that opens just that', async () => {
+    const [user, chat] = [unique('user'), unique('chat')];
+    await server.grant(user, chat);
+    const query = { userId: user, chatId: chat };
+    const { status, json } = await ask(query, { user });
+    assert.equal(status, 201);
+    server.secret(json.ticket);
+    const client = await server.connect({ token: null, query: { ticket: json.ticket, ...query } });
+    assert.deepEqual(client.hello.chatIds, [chat]);
+  });
+
+  it('is refused as the upgrade would be', async () => {
+    const [user, chat, other] = [unique('user'), unique('chat'), unique('chat')];
+    await server.grant(user, chat);
+    assert.deepEqual(await refusedAlike(user, { userId: 'somebody-else' }, 403), { error: 'Forbidden - userId does not match token' });
+    assert.deepEqual((await refusedAlike(user, { chatId: `${chat},${other}` }, 403)).chatIds, [other]);
+    for (const kind of ['org', 'hub', 'project']) {
+      assert.deepEqual(await refusedAlike(user, { [`${kind}Id`]: 'x' }, 403), { error: `Forbidden - No access to ${kind}` });
+    }
+    await refusedAlike(user, { chatId: 'a\nb' }, 400);
+    await refusedAlike(user, { chatId: Array.from({ length: 1001 }, (_, i) => `c${i}`).join(',') }, 400);
+  });
+
+  it('is refused while the user has too many connections', async () => {
+    const user = unique('user');
+    const clients = [await server.connect({ as: user }), await server.connect({ as: user })];
+    await refusedAlike(user, {}, 429);
+    await clients[0].close();
+    await until(async () => (await ask({}, { user })).status === 201, 'there is room again');
+  });
+
+  it('registers nothing and uses nothing up when it is refused', async () => {
+    const user = unique('user');
+    for (let i = 0; i < 70; ++i) assert.equal((await ask({ chatId: 'not-mine' }, { user })).status, 403);
+    assert.equal((await ask({}, { user })).status, 201);
+    assert.equal((await server.get(`/connections?userId=${user}`, { user })).json.count, 0);
   });
 });

@@ -15,6 +15,7 @@ export class WebhookReceiver {
     this.secret = `whsec_${key.toString('base64')}`;
   }
 
+  /** On a free port; again, on the one that it had. */
   async start() {
     this.server = http.createServer((request, response) => {
       const chunks = [];
@@ -35,7 +36,7 @@ export class WebhookReceiver {
         response.writeHead(await status, this.headers).end();
       });
     });
-    await new Promise((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    await new Promise((resolve) => this.server.listen(this.port ?? 0, '127.0.0.1', resolve));
     this.port = this.server.address().port;
     this.url = `http://127.0.0.1:${this.port}/hook`;
     return this;

@@ -65,7 +65,7 @@ class UpgradeAuthorizerTest : public testing::Test {
   ports::testing::FakeTracer tracer;
   std::optional<base::TraceContext> trace;
   UpgradeAuthorizer authorizer{authenticator, office, [this] { return now; }, &tracer};
-  ports::Route route = ticket_route(office, [this] { return now; });
+  ports::Route route = ticket_route(office, nullptr, [this] { return now; });
 };
 
 TEST_F(UpgradeAuthorizerTest, tokens_go_to_the_authenticator) {
@@ -87,6 +87,22 @@ TEST_F(UpgradeAuthorizerTest, tickets_are_sold_and_redeemed) {
   EXPECT_EQ(response.body, start + ticket + R"(","expiresAt":"2025-06-15T15:07:10.000Z"})");
   EXPECT_EQ(authorize("ticket=" + ticket), "alice");
   EXPECT_EQ(authorize("ticket=" + ticket), "refused: unknown ticket");
+}
+
+TEST_F(UpgradeAuthorizerTest, no_ticket_is_sold_for_an_upgrade_that_would_be_refused) {
+  std::string asked;
+  route = ticket_route(
+      office,
+      [&](const ports::HttpRequest& request, ports::Completion<void> done) {
+        asked = request.identity->user.str();
+        if (asked == "mallory") return done(model::fail(model::errors::kNoChatAccess));
+        done({});
+      },
+      [this] { return now; });
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(buy("mallory").status, 403);
+  EXPECT_EQ(asked, "mallory");
+  EXPECT_EQ(buy("mallory").body, R"({"error":"Forbidden - No chat access"})");
+  EXPECT_EQ(buy("alice").status, 201);
 }
 
 TEST_F(UpgradeAuthorizerTest, every_decision_is_counted_once_by_its_door) {

@@ -1,114 +1,7 @@
-#include "connection_handler/connection_handler.hpp"
+#include "unit/connection_handler/handler_fixture.hpp"
 
-#include <gtest/gtest.h>
-
-#include "connection_handler/connect_parameters.hpp"
-
-namespace carillon::connection_handler {
+namespace carillon::connection_handler::testing {
 namespace {
-
-namespace errors = model::errors;
-
-model::IdentityPtr identity(std::string user) {
-  auto made = std::make_shared<model::Identity>();
-  made->user = model::UserId(std::move(user));
-  made->expires_at = 1760000000000;
-  return made;
-}
-
-struct Socket final : ports::SocketHandle {
-  void send(std::string text) override { sent.push_back(std::move(text)); }
-  void close(std::uint16_t, std::string) override {}
-  void set_identity(model::IdentityPtr given) override { refreshed = std::move(given); }
-  std::vector<std::string> sent;
-  model::IdentityPtr refreshed;
-};
-
-/// Lets in whoever asks for a token of the form `user:NAME`.
-struct Tokens final : ports::Authenticator {
-  void authenticate(std::string_view token, ports::Completion<model::IdentityPtr> done) override {
-    if (!token.starts_with("user:")) return done(model::fail(errors::kUnauthorized, "bad"));
-    done(identity(std::string(token.substr(5))));
-  }
-};
-
-/// Allows every chat whose name does not begin with `secret`.
-struct Directory final : ports::ConnectionDirectory {
-  void connect(ports::ConnectionRecordPtr given, std::vector<std::string> chats, bool every,
-               ports::Completion<std::vector<std::string>> done) override {
-    record = std::move(given);
-    every_chat = every;
-    done(std::move(chats));
-  }
-  void subscribe(model::ConnectionId, std::vector<std::string> chats,
-                 ports::Completion<ports::Subscription> done) override {
-    ports::Subscription now;
-    for (std::string& each : chats) (each.starts_with("secret") ? now.denied : now.chat_ids).push_back(each);
-    done(std::move(now));
-  }
-  void unsubscribe(model::ConnectionId, std::vector<std::string>,
-                   ports::Completion<ports::Subscription> done) override {
-    done(ports::Subscription{});
-  }
-  void refresh(model::ConnectionId, model::IdentityPtr,
-               ports::Completion<ports::Subscription> done) override {
-    done(ports::Subscription{});
-  }
-  void disconnect(model::ConnectionId id) override { disconnected = id; }
-  void close_user(model::UserId, ports::Completion<std::size_t> done) override { done(std::size_t{0}); }
-  void list(std::optional<model::UserId>, std::optional<std::string>, std::size_t,
-            ports::Completion<std::vector<ports::ConnectionView>> done) override {
-    done({});
-  }
-  void presence(std::string chat, model::IdentityPtr,
-                ports::Completion<std::vector<ports::PresentUser>> done) override {
-    if (chat.starts_with("secret")) return done(model::fail(errors::kNoChatAccess));
-    done(std::vector<ports::PresentUser>{{model::UserId("ann"), 2}});
-  }
-  std::size_t count() const override { return 0; }
-
-  ports::ConnectionRecordPtr record;
-  bool every_chat = false;
-  model::ConnectionId disconnected;
-};
-
-class ConnectionHandlerTest : public ::testing::Test {
- protected:
-  Directory directory_;
-  Tokens tokens_;
-  std::shared_ptr<Socket> socket_ = std::make_shared<Socket>();
-  std::vector<std::string> published_;
-  ConnectionHandler handler_{Dependencies{
-      .directory = directory_,
-      .authenticator = tokens_,
-      .authorize_upgrade =
-          [this](const ports::UpgradeRequest& request, ports::Completion<model::IdentityPtr> done) {
-            tokens_.authenticate(request.http.query_value("token").value_or(""), std::move(done));
-          },
-      .send_message =
-          [this](const ports::FrameContext&, const model::JsonDocument& document, std::string_view id) {
-            published_.push_back(std::string(document.raw("payload")) + std::string(id));
-          },
-      .heartbeat_seconds = 25,
-      .store_epoch = "epoch-1"}};
-
-  std::string frame(std::string_view text) {
-    const model::ConnectionId id("c-1");
-    const model::IdentityPtr ann = identity("ann");
-    const ports::SocketPtr socket = socket_;
-    handler_.on_frame({id, ann, socket}, text);
-    return socket_->sent.empty() ? "" : socket_->sent.back();
-  }
-  model::Result<ports::Admission> connect(std::string query, std::vector<std::string> subprotocols = {}) {
-    ports::UpgradeRequest request;
-    request.http.query = std::move(query);
-    request.subprotocols = std::move(subprotocols);
-    request.connection = model::ConnectionId("c-1");
-    model::Result<ports::Admission> result = model::fail(errors::kInternal);
-    handler_.on_connect(std::move(request), [&](auto admission) { result = std::move(admission); });
-    return result;
-  }
-};
 
 TEST_F(ConnectionHandlerTest, tells_versioned_clients_who_they_are) {
   const auto admission = connect("token=user:ann&chatId=a,b&chatId=b", {"chat", "carillon.v1"});
@@ -143,8 +36,20 @@ TEST_F(ConnectionHandlerTest, refuses_a_connect_that_cannot_be) {
   EXPECT_TRUE(connect("token=user:ann&orgId=a,b").error().is(errors::kInvalidParameter));
 }
 
+TEST_F(ConnectionHandlerTest, checks_what_an_upgrade_would_ask_for) {
+  EXPECT_TRUE(check(""));
+  EXPECT_EQ(directory_.checked, std::vector<std::string>());
+  EXPECT_TRUE(check("userId=ann&chatId=a,b&chatId=*&orgId=o"));
+  EXPECT_EQ(directory_.checked, (std::vector<std::string>{"a", "b", "org:o"}));
+  EXPECT_TRUE(check("userId=bob").error().is(errors::kUserIdMismatch));
+  EXPECT_TRUE(check("chatId=%01").error().is(errors::kInvalidParameter));
+  directory_.full = true;
+  EXPECT_TRUE(check("").error().is(errors::kTooManyConnections));
+  EXPECT_EQ(directory_.record, nullptr);
+}
+
 TEST_F(ConnectionHandlerTest, takes_the_connection_out_when_it_is_gone) {
-  handler_.on_disconnect(model::ConnectionId("c-1"), 1000);
+  handler_.on_disconnect(model::ConnectionId("c-1"), {1000, true});
   EXPECT_EQ(directory_.disconnected, model::ConnectionId("c-1"));
 }
 
@@ -209,4 +114,4 @@ TEST_F(ConnectionHandlerTest, repeats_no_request_id_that_is_too_long_or_no_text)
 }
 
 }  // namespace
-}  // namespace carillon::connection_handler
+}  // namespace carillon::connection_handler::testing

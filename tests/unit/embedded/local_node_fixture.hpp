@@ -62,13 +62,30 @@ class RecordingGateway final : public ports::ConnectionGateway {
     }
     done();
   }
-  void send(ports::LoopIndex, const ConnectionId&, std::string) override {}
-  void close(ports::LoopIndex, const ConnectionId&, std::uint16_t, std::string) override {}
+  void send(ports::LoopIndex, const ConnectionId& id, std::string text,
+            std::move_only_function<void(bool)> done) override {
+    bool taken = true;
+    {
+      const std::lock_guard lock(mutex_);
+      events_.push_back("send " + id.str() + " " + text);
+      taken = !refusing_;
+    }
+    done(taken);
+  }
+  void close(ports::LoopIndex, const ConnectionId& id, std::uint16_t code, std::string) override {
+    const std::lock_guard lock(mutex_);
+    events_.push_back("close " + id.str() + " " + std::to_string(code));
+  }
   void run_on(ports::LoopIndex, std::move_only_function<void()> task) override { task(); }
 
   void fail_with(std::string reason) {
     const std::lock_guard lock(mutex_);
     fail_with_ = std::move(reason);
+  }
+  /// From now on no connection takes a frame of its own.
+  void refuse_frames() {
+    const std::lock_guard lock(mutex_);
+    refusing_ = true;
   }
   /// From now on what is delivered is not answered; with `false`, all of it is.
   void hold(bool holding) {
@@ -106,6 +123,7 @@ class RecordingGateway final : public ports::ConnectionGateway {
   std::vector<std::string> events_;
   std::vector<ports::DeliveryOutcome> held_;
   bool holding_ = false;
+  bool refusing_ = false;
   std::string fail_with_;
 };
 

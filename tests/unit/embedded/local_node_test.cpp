@@ -164,6 +164,27 @@ TEST_F(LocalNodeTest, a_revocation_takes_the_chat_away_before_it_is_answered) {
   EXPECT_FALSE(connect("bob", "c-2", {"room"}));
 }
 
+TEST_F(LocalNodeTest, tells_what_a_connection_was_at_its_end) {
+  open();
+  ASSERT_TRUE(grant("ann", "room"));
+  ASSERT_TRUE(grant("ann", "hall"));
+  ASSERT_TRUE(connect("ann", "c-1", {"room", "hall"}));
+  ASSERT_TRUE(revoke("ann", "room"));
+  const auto disconnect = [&] {
+    return await<ports::ConnectionView>(
+        [&](auto done) { node_->directory().disconnect(model::ConnectionId("c-1"), std::move(done)); });
+  };
+  const auto last = disconnect();
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->record->id, model::ConnectionId("c-1"));
+  EXPECT_EQ(last->chat_ids, std::vector<std::string>{"hall"});
+  EXPECT_EQ(node_->directory().count(), 0u);
+  EXPECT_TRUE(disconnect().error().is(errors::kGone));
+  ASSERT_TRUE(connect("ann", "c-1", {}));
+  node_->directory().disconnect(model::ConnectionId("c-1"), nullptr);
+  EXPECT_TRUE(disconnect().error().is(errors::kGone)) << "gone, and nobody asked";
+}
+
 TEST_F(LocalNodeTest, permissions_survive_a_restart) {
   open();
   ASSERT_TRUE(grant("bob", "room", Role::owner));

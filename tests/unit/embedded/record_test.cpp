@@ -48,6 +48,7 @@ Message arbitrary_message() {
   message.position = *rc::gen::arbitrary<model::Position>();
   if (*rc::gen::arbitrary<bool>()) message.sequence = *rc::gen::arbitrary<model::SequenceNumber>();
   message.client_sequence = *rc::gen::arbitrary<bool>();
+  message.broadcast = *rc::gen::arbitrary<bool>();
   if (*rc::gen::arbitrary<bool>()) {
     message.redrive.emplace();
     message.redrive->queue = *text();
@@ -83,6 +84,7 @@ void expect_same(const Message& a, const Message& b) {
   RC_ASSERT(a.sequence == b.sequence);
   RC_ASSERT(a.trace == b.trace);
   RC_ASSERT(a.client_sequence == b.client_sequence);
+  RC_ASSERT(a.broadcast == b.broadcast);
   RC_ASSERT(a.redrive.has_value() == b.redrive.has_value());
   if (a.redrive) {
     RC_ASSERT(a.redrive->queue == b.redrive->queue);
@@ -241,7 +243,7 @@ TEST(Record, OtherVersionsAndKindsAreRefused) {
   EXPECT_FALSE(record::decode_message(resealed(bytes)));
   bytes[4] = 1;
   EXPECT_TRUE(record::decode_message(resealed(bytes)));
-  bytes[5] = 4;  // a flag of the future
+  bytes[5] = 8;  // a flag of the future
   EXPECT_FALSE(record::decode_message(resealed(bytes)));
   bytes = encoded(testing::sample_message(1));
   bytes[31] = 9;  // message type

@@ -161,6 +161,7 @@ TEST_P(UpgradeTest, TakesWhatIsNew) {
   traced.sequence = 1;
   traced.published_at = kDayAfter;
   traced.trace = base::new_trace(true);
+  traced.broadcast = true;
   CommitBatch batch;
   batch.add_message(traced);
   batch.set_sequence("traced", 1);
@@ -173,7 +174,9 @@ TEST_P(UpgradeTest, TakesWhatIsNew) {
   store_.reset();
   ASSERT_TRUE(try_open());
   EXPECT_EQ(store_->message(traced.id).value()->trace, traced.trace);
+  EXPECT_TRUE(store_->message(traced.id).value()->broadcast);
   EXPECT_FALSE(store_->message(*model::MessageId::parse(id_of(0))).value()->trace);
+  EXPECT_FALSE(store_->message(*model::MessageId::parse(id_of(0))).value()->broadcast);
   int cells = 0;
   ASSERT_TRUE(
       store_->read_series("QueueDepth", ports::Resolution::ten_seconds, 0, 2'000'000'000'000,

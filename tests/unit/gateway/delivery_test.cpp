@@ -36,6 +36,12 @@ class DeliveryTest : public GatewayTest {
         EXPECT_TRUE(found.insert(each.str()).second) << "twice";
     return found;
   }
+  /// Whether the connection took the frame.
+  bool send(const model::ConnectionId& id, std::string text) {
+    std::promise<bool> taken;
+    gateway_->send(handler_.loop_of(id), id, std::move(text), [&](bool each) { taken.set_value(each); });
+    return taken.get_future().get();
+  }
   ports::DeliveryId first_waiting_ = 0;
   int filled_ = 0;
 };
@@ -171,7 +177,7 @@ TEST_F(DeliveryTest, CallsForUnknownConnectionsStillComplete) {
   start();
   std::promise<void> done;
   gateway_->add_targets(0, model::ConnectionId("nobody"), {Target::chat("x")});
-  gateway_->send(0, model::ConnectionId("nobody"), "x");
+  gateway_->send(0, model::ConnectionId("nobody"), "x", [](bool taken) { EXPECT_FALSE(taken); });
   gateway_->close(0, model::ConnectionId("nobody"), 4403, "");
   gateway_->remove_targets(0, model::ConnectionId("nobody"), {Target::chat("x")}, {"n"},
                            [&] { done.set_value(); });
@@ -182,11 +188,68 @@ TEST_F(DeliveryTest, SendAndCloseByConnection) {
   start();
   const auto client = open();
   const auto id = handler_.connection(0);
-  gateway_->send(0, id, "one frame");
+  EXPECT_TRUE(send(id, "one frame"));
   EXPECT_EQ(client->message().payload, "one frame");
   gateway_->close(0, id, 4403, "");
   EXPECT_EQ(client->message().close_code(), 4403);
   EXPECT_EQ(handler_.disconnected(id), 4403);
+  EXPECT_FALSE(send(id, "late"));
+}
+
+TEST_F(DeliveryTest, WhatIsSentComesAfterWhatWasDelivered) {
+  start();
+  const auto client = open();
+  const auto id = subscribe(0, {Target::chat("x")});
+  std::vector<std::promise<bool>> taken(20);
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    gateway_->deliver(0, {run_of(Target::chat("x"), {"run " + std::to_string(i)}, 0)});
+    gateway_->send(0, id, "sent " + std::to_string(i), [&taken, i](bool each) { taken[i].set_value(each); });
+  }
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    EXPECT_EQ(client->message().payload, "run " + std::to_string(i));
+    EXPECT_EQ(client->message().payload, "sent " + std::to_string(i));
+    EXPECT_TRUE(taken[i].get_future().get());
+  }
+}
+
+TEST_F(DeliveryTest, ManyFramesSentWithinOneTurnReachAClientThatReads) {
+  start();
+  const auto client = open();
+  const auto id = subscribe(0, {Target::chat("x")});
+  const std::size_t count = settings_.max_outbound_bytes / 100'000 + 2;
+  std::atomic<std::size_t> taken = 0;
+  // One task for the loop, so that all come within one turn.
+  gateway_->run_on(0, [&] {
+    for (std::size_t i = 0; i < count; ++i)
+      gateway_->send(0, id, std::string(100'000, 'x'), [&](bool each) { taken += each ? 1 : 0; });
+  });
+  for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(client->message().payload.size(), 100'000u);
+  settle();
+  EXPECT_EQ(taken, count);
+}
+
+TEST_F(DeliveryTest, AFrameThatWouldOvertakeWhatWaitsCloses1013) {
+  settings_.max_attempts = 1000;
+  start();
+  const auto slow = open("/?user=slow", {}, 4096);
+  const auto id = subscribe(0, {Target::user("slow"), Target::chat("x")});
+  fill_up(id, Target::chat("x"));
+  EXPECT_FALSE(send(id, "later"));
+  EXPECT_EQ(handler_.disconnected(id), 1013);
+  for (int i = 0; i < filled_; ++i) EXPECT_EQ(slow->message().payload.size(), 100'000u);
+  EXPECT_EQ(slow->message().close_code(), 1013);
+}
+
+TEST_F(DeliveryTest, AFullBufferTakesNoFurtherFrame) {
+  start();
+  const auto slow = open("/?user=slow", {}, 4096);
+  const auto id = handler_.connection(0);
+  std::size_t taken = 0;
+  while (taken < 400 && send(id, std::string(100'000, 'x'))) ++taken;
+  ASSERT_GE(taken, settings_.max_outbound_bytes / 100'000);
+  EXPECT_EQ(handler_.disconnected(id), 1013);
+  for (std::size_t i = 0; i < taken; ++i) EXPECT_EQ(slow->message().payload.size(), 100'000u);
+  EXPECT_EQ(slow->message().close_code(), 1013);
 }
 
 TEST_F(DeliveryTest, WhatIsSentAfterTheCloseIsNotDelivered) {

@@ -29,7 +29,7 @@ class FakeHandler final : public ports::WebSocketHandler {
  public:
   void on_connect(ports::UpgradeRequest request, ports::Completion<ports::Admission> done) override;
   void on_frame(const ports::FrameContext& context, std::string_view text) override;
-  void on_disconnect(const model::ConnectionId& connection, std::uint16_t code) override;
+  void on_disconnect(const model::ConnectionId& connection, ports::SocketEnd end) override;
 
   /// The id of the n-th connection that asked to be let in.
   model::ConnectionId connection(std::size_t n);
@@ -38,6 +38,8 @@ class FakeHandler final : public ports::WebSocketHandler {
   std::size_t frames();
   /// Waits until the connection was reported as gone; the code.
   std::uint16_t disconnected(const model::ConnectionId& id);
+  /// The same; whether the client closed it.
+  bool closed_by_client(const model::ConnectionId& id);
   bool is_disconnected(const model::ConnectionId& id);
   std::shared_ptr<ports::ConnectionRecord> record(const model::ConnectionId& id);
   ports::SocketPtr socket();
@@ -57,7 +59,7 @@ class FakeHandler final : public ports::WebSocketHandler {
   std::condition_variable changed_;
   std::deque<model::ConnectionId> connections_;
   std::map<model::ConnectionId, ports::LoopIndex> loops_;
-  std::map<model::ConnectionId, std::uint16_t> disconnected_;
+  std::map<model::ConnectionId, ports::SocketEnd> disconnected_;
   std::map<model::ConnectionId, std::shared_ptr<ports::ConnectionRecord>> records_;
   std::deque<std::string> frames_;
   ports::SocketPtr socket_;
@@ -102,6 +104,8 @@ class GatewayTest : public ::testing::Test {
   FakeAuthenticator authenticator_;
   FakeHandler handler_;
   ports::Tracer* tracer_ = nullptr;
+  /// Who signed a request; as Services::signed_identity.
+  std::function<std::optional<base::Result<model::IdentityPtr>>(const ports::HttpRequest&)> signed_identity_;
   std::unique_ptr<Gateway> gateway_;
   std::atomic<std::int64_t> shift_ms_{0};
 

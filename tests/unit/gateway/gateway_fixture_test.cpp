@@ -66,11 +66,11 @@ void FakeHandler::on_frame(const ports::FrameContext& context, std::string_view 
   if (receiving) receiving(context, text);
 }
 
-void FakeHandler::on_disconnect(const model::ConnectionId& connection, std::uint16_t code) {
+void FakeHandler::on_disconnect(const model::ConnectionId& connection, ports::SocketEnd end) {
   {
     const std::lock_guard lock(mutex_);
     EXPECT_FALSE(disconnected_.contains(connection)) << "reported twice";
-    disconnected_[connection] = code;
+    disconnected_[connection] = end;
   }
   changed_.notify_all();
 }
@@ -106,7 +106,13 @@ std::size_t FakeHandler::frames() {
 std::uint16_t FakeHandler::disconnected(const model::ConnectionId& id) {
   await([&] { return disconnected_.contains(id); });
   const std::lock_guard lock(mutex_);
-  return disconnected_.at(id);
+  return disconnected_.at(id).code;
+}
+
+bool FakeHandler::closed_by_client(const model::ConnectionId& id) {
+  disconnected(id);
+  const std::lock_guard lock(mutex_);
+  return disconnected_.at(id).by_client;
 }
 
 bool FakeHandler::is_disconnected(const model::ConnectionId& id) {
@@ -165,7 +171,8 @@ void GatewayTest::start() {
                        return model::fail(model::errors::kUnauthorized, "bearer token missing");
                      return std::string(value.substr(7));
                    },
-                   .tracer = tracer_});
+                   .tracer = tracer_,
+                   .signed_identity = signed_identity_});
 }
 
 double GatewayTest::figure(std::string_view name, const ports::Labels& labels) const {

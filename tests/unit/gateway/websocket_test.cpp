@@ -181,6 +181,7 @@ TEST_F(WebSocketTest, SocketsMayBeAnsweredFromAnyThread) {
   client->send(close_frame(4403));
   EXPECT_TRUE(client->ended());
   EXPECT_EQ(handler_.disconnected(handler_.connection(0)), 4403);
+  EXPECT_FALSE(handler_.closed_by_client(handler_.connection(0)));
   socket->send("too late");
   settle();
 }
@@ -224,6 +225,7 @@ TEST_F(WebSocketTest, TheClientsCloseIsEchoed) {
   EXPECT_EQ(client->frame().close_code(), 3999);
   EXPECT_TRUE(client->ended());
   EXPECT_EQ(handler_.disconnected(handler_.connection(0)), 3999);
+  EXPECT_TRUE(handler_.closed_by_client(handler_.connection(0)));
 
   const auto quiet = open();
   quiet->send(ClientFrame{.opcode = Opcode::close}.bytes());

@@ -1,62 +1,20 @@
 #include "observability/alarm_webhooks.hpp"
 
 #include <future>
-#include <semaphore>
-#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "model/errors.hpp"
 #include "outbound/standard_webhooks.hpp"
+#include "unit/outbound/fake_http.hpp"
 
 namespace carillon::observability {
 namespace {
 
+using outbound::testing::FakeHttp;
 using std::chrono::milliseconds;
-using testing::HasSubstr;
-using testing::StartsWith;
-
-constexpr std::chrono::seconds kPatience{20};
-
-/// Hands out what was sent and answers when it is told to.
-class FakeHttp : public ports::HttpClient {
- public:
-  struct Sent {
-    ports::OutboundRequest request;
-    ports::Completion<ports::OutboundResponse> done;
-
-    std::string header(std::string_view name) const {
-      for (const auto& [key, value] : request.headers)
-        if (key == name) return value;
-      return {};
-    }
-    void answer(int status) { done(ports::OutboundResponse{status, {}}); }
-    void fail() { done(base::fail(model::errors::kUnavailable, "connection refused")); }
-  };
-
-  void send(ports::OutboundRequest request, ports::Completion<ports::OutboundResponse> done) override {
-    const std::lock_guard lock(mutex_);
-    sent_.push_back({std::move(request), std::move(done)});
-    arrived_.release();
-  }
-  Sent next() {
-    if (!arrived_.try_acquire_for(kPatience)) throw std::runtime_error("nothing was sent");
-    const std::lock_guard lock(mutex_);
-    Sent first = std::move(sent_.front());
-    sent_.pop_front();
-    return first;
-  }
-  bool idle() {
-    const std::lock_guard lock(mutex_);
-    return sent_.empty();
-  }
-
- private:
-  std::mutex mutex_;
-  std::counting_semaphore<> arrived_{0};
-  std::deque<Sent> sent_;
-};
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class AlarmWebhooksTest : public testing::Test {
  protected:

@@ -30,7 +30,7 @@ ports::OutboundRequest get(std::string url) {
 
 std::string reason(const Answer& answer) {
   if (answer) return "(status " + std::to_string(answer->status) + ")";
-  EXPECT_TRUE(answer.error().is(model::errors::kUnavailable));
+  EXPECT_TRUE(answer.error().is(model::errors::kUnavailable) || answer.error().is(ports::kNotSent));
   return answer.error().details();
 }
 
@@ -210,8 +210,11 @@ TEST(CurlHttpClient, broken_answers_and_refused_connections_are_unavailable) {
   });
   CurlHttpClient client;
   for (const char* path : {"/short", "/empty", "/ssh"})
-    EXPECT_FALSE(send(client, get(server.url(path))).get()) << path;
-  EXPECT_FALSE(send(client, get("http://127.0.0.1:1/")).get());
+    EXPECT_TRUE(send(client, get(server.url(path))).get().error().is(model::errors::kUnavailable)) << path;
+  for (const char* nowhere : {"http://127.0.0.1:1/", "http://no-such-host.invalid/", "https://127.0.0.1:1/"})
+    EXPECT_TRUE(send(client, get(nowhere)).get().error().is(ports::kNotSent)) << nowhere;
+  // Where TLS is not agreed on nothing of the request was said.
+  EXPECT_TRUE(send(client, get("https" + server.url("/ssh").substr(4))).get().error().is(ports::kNotSent));
 }
 
 TEST(CurlHttpClient, times_out) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/bytes.hpp"
+
 namespace carillon::outbound {
 namespace {
 
@@ -50,6 +52,63 @@ TEST(StandardWebhooks, unusable_secrets_have_no_key) {
   for (const char* secret :
        {"", "whsec_", "whsec_====", "whsec_a", "whsec_aGVs*G8=", "whsec_-_8=", "whsec_aG=VsbG8"})
     EXPECT_EQ(webhook_key(secret), std::nullopt) << secret;
+}
+
+constexpr base::EpochMs kNow = 1614265330123;
+constexpr std::string_view kBody = R"({"test": 2432232314})";
+constexpr std::string_view kGood = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+
+bool verifies(WebhookProof proof, base::EpochMs now = kNow, std::string_view body = kBody) {
+  return verify_webhook(*webhook_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), proof, now, body);
+}
+constexpr WebhookProof kProof{"msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", kGood};
+
+TEST(StandardWebhooks, verifies_the_specifications_example) {
+  EXPECT_TRUE(verifies(kProof));
+}
+
+TEST(StandardWebhooks, verifies_every_part) {
+  EXPECT_FALSE(verifies({"msg_p5jXN8AQM9LWM0D4loKWxJel", kProof.timestamp, kGood}));
+  EXPECT_FALSE(verifies({kProof.id, "1614265331", kGood}));
+  EXPECT_FALSE(verifies(kProof, kNow, R"({"test": 2432232315})"));
+  EXPECT_FALSE(verify_webhook("another key", kProof, kNow, kBody));
+  EXPECT_FALSE(verify_webhook("", kProof, kNow, kBody));
+  EXPECT_FALSE(verifies({kProof.id, kProof.timestamp, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OF="}));
+  EXPECT_FALSE(verifies({kProof.id, kProof.timestamp, "v1a,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="}));
+  EXPECT_FALSE(verifies({kProof.id, kProof.timestamp, kGood.substr(3)}));
+  EXPECT_FALSE(verifies({kProof.id, kProof.timestamp, ""}));
+}
+
+TEST(StandardWebhooks, one_good_signature_among_several_is_enough) {
+  const std::string several = "v1,AAAA v2,BBBB  " + std::string(kGood) + " v1,CCCC";
+  EXPECT_TRUE(verifies({kProof.id, kProof.timestamp, several}));
+  EXPECT_FALSE(verifies({kProof.id, kProof.timestamp, "v1,AAAA v2,BBBB v1,CCCC"}));
+}
+
+TEST(StandardWebhooks, the_timestamp_is_within_five_minutes_either_way) {
+  const base::EpochMs sent = 1614265330000;
+  for (const base::EpochMs apart : {-300'000, -299'999, 0, 300'000, 300'999})
+    EXPECT_TRUE(verifies(kProof, sent + apart)) << apart;
+  for (const base::EpochMs apart : {-301'000, 301'000, 86'400'000})
+    EXPECT_FALSE(verifies(kProof, sent + apart)) << apart;
+}
+
+TEST(StandardWebhooks, headers_that_are_none_are_refused) {
+  const auto signed_as = [](std::string_view id, std::string_view timestamp, std::string_view body) {
+    const std::string key = *webhook_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    const std::string text =
+        std::string(id) + "." + std::string(timestamp) + "." + std::string(body);  // as a sender would
+    return "v1," + base::base64_encode(base::hmac_sha256(key, text));
+  };
+  for (const char* timestamp : {"", "+1614265330", " 1614265330", "1614265330 ", "1614265330.0", "0x60377",
+                                "1e9", "-1614265330", "99999999999999999999999"})
+    EXPECT_FALSE(verifies({"id", timestamp, signed_as("id", timestamp, kBody)})) << timestamp;
+  // "a.1614265330" + "5" + body reads like "a" + "1614265330" + "5." + body.
+  EXPECT_FALSE(verifies({"a.1614265330", "1614265330", signed_as("a.1614265330", "1614265330", kBody)}));
+  EXPECT_FALSE(verifies({"", "1614265330", signed_as("", "1614265330", kBody)}));
+  const std::string long_id(kMaxWebhookIdBytes + 1, 'x');
+  EXPECT_FALSE(verifies({long_id, "1614265330", signed_as(long_id, "1614265330", kBody)}));
+  EXPECT_TRUE(verifies({"id", "1614265330", signed_as("id", "1614265330", kBody)}));
 }
 
 }  // namespace

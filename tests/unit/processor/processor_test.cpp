@@ -103,6 +103,22 @@ TEST(Processor, JoinsMessagesForOneTargetIntoOneSharedRun) {
   EXPECT_EQ(processor.in_flight(), 4u);
 }
 
+TEST(Processor, ABroadcastsFrameIsItsPayload) {
+  Processor processor(3, 1);
+  const Holders holders({{"a", 1}});
+  const auto before = message("a"), broadcast = message("a");
+  broadcast->broadcast = true;
+  broadcast->payload = R"({ "type":"news","data":1 })";
+  const std::vector<QueuedItem> items{item(before), item(broadcast), item(message("a"))};
+  const auto dispatch = processor.dispatch(items, holders, 777);
+  ASSERT_EQ(dispatch.runs[0].size(), 1u) << "it joins the others";
+  std::string frame;
+  model::append_frame(frame, model::Opcode::text, broadcast->payload);
+  EXPECT_EQ(dispatch.runs[0][0]->frames,
+            frame_of(*items[0].message, 777) + frame + frame_of(*items[2].message, 777));
+  EXPECT_EQ(processor.in_flight(), 3u) << "and is followed like any other";
+}
+
 TEST(Processor, AGroupOverSeveralTargetsKeepsItsOrder) {
   Processor processor(3, 1);
   const Holders holders({{"a", 1}, {"b", 1}});

@@ -1,0 +1,94 @@
+import Link from 'next/link';
+import { useEffect, useRef, useState } from 'react';
+import { useCommentsWebSocket } from '../hooks/useCommentsWebSocket';
+import { useWebSocketManager } from '../hooks/useWebSocketManager';
+import { fieldsOf } from '../lib/comment';
+import { postOf } from '../lib/posts';
+import { Avatar } from './Avatar';
+import styles from './RealtimeNotifications.module.css';
+
+interface Toast {
+  key: string;
+  from: string;
+  text: string;
+  postId?: string;
+}
+
+const SHOWN_MS = 8000;
+const SHOWN = 4;
+const EXCERPT = 140;
+/** Ids that are remembered: delivery is at least once. */
+const REMEMBERED = 500;
+
+const excerptOf = (text: string) => {
+  const characters = [...text.replace(/\s+/g, ' ').trim()];
+  return characters.length > EXCERPT ? `${characters.slice(0, EXCERPT).join('')}…` : characters.join('');
+};
+
+/** Toasts for what other people write, on whatever post, and for the service's test messages. */
+export function RealtimeNotifications({ me, postId }: { me: string; postId: string }) {
+  const [toasts, setToasts] = useState<Toast[]>([]);
+  const [held, setHeld] = useState(false);
+  const { subscribe } = useWebSocketManager();
+  const known = useRef(new Set<string>());
+  const tests = useRef(0);
+
+  const show = (toast: Toast) => {
+    const keys = known.current;
+    if (keys.has(toast.key)) return;
+    keys.add(toast.key);
+    for (const oldest of keys) {
+      if (keys.size <= REMEMBERED) break;
+      keys.delete(oldest);
+    }
+    setToasts((before) => [...before, toast].slice(-SHOWN));
+  };
+  const dismiss = (key: string) => {
+    setToasts((before) => before.filter((toast) => toast.key !== key));
+    // What the pointer or the focus was on may be gone, and says nothing of its leaving.
+    setHeld(false);
+  };
+
+  useCommentsWebSocket(null, {
+    created: (comment) => {
+      if (comment.userId !== me) show({ key: comment.id, from: comment.userId, text: excerptOf(comment.content), postId: comment.postId });
+    },
+    deleted: dismiss,
+  });
+  useEffect(() => subscribe('test', (frame) => {
+    const { message } = fieldsOf(frame.data);
+    if (typeof message === 'string') show({ key: `test-${(tests.current += 1)}`, from: 'Test', text: excerptOf(message) });
+  }), [subscribe]);
+
+  // One at a time, the oldest; none while somebody reads them.
+  const oldest = toasts[0]?.key;
+  useEffect(() => {
+    if (oldest === undefined || held) return undefined;
+    const timer = setTimeout(() => dismiss(oldest), SHOWN_MS);
+    return () => clearTimeout(timer);
+  }, [oldest, held]);
+
+  return (
+    <section
+      aria-label="Notifications"
+      className={styles.region}
+      onMouseEnter={() => setHeld(true)}
+      onMouseLeave={() => setHeld(false)}
+      onFocus={() => setHeld(true)}
+      onBlur={() => setHeld(false)}
+    >
+      <ol aria-live="polite" aria-relevant="additions" className={styles.toasts}>
+        {toasts.map(({ key, from, text, postId: where }) => (
+          <li key={key} className={styles.toast} data-toast={key}>
+            <Avatar name={from} />
+            <div className={styles.body}>
+              <p><b>{from}</b>{where && <> on {where === postId ? 'this post' : <Link href={`/?post=${encodeURIComponent(where)}`} prefetch={false}>{postOf(where)?.title ?? 'another post'}</Link>}</>}</p>
+              <p className={styles.text}>{text}</p>
+            </div>
+            <button type="button" className="plain" aria-label={`Dismiss the notification from ${from}`} onClick={() => dismiss(key)}>✕</button>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}

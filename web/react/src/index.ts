@@ -1,0 +1,13 @@
+export { ChatView } from './chat_view.js';
+export type { ChatSnapshot } from './chat_view.js';
+export { seedReconnect } from './seed_reconnect.js';
+export { createWebSocketStore, pageStore, useWebSocketStore } from './store.js';
+export type { WebSocketState, WebSocketStore } from './store.js';
+export { useChat } from './use_chat.js';
+export type { ChatHook, ChatHookOptions } from './use_chat.js';
+export { usePresence } from './use_presence.js';
+export type { Presence, PresenceOptions } from './use_presence.js';
+export { useWebSocket } from './use_web_socket.js';
+export type { WebSocketConnection } from './use_web_socket.js';
+export { useWebSocketManager } from './use_web_socket_manager.js';
+export type { WebSocketManager } from './use_web_socket_manager.js';
