@@ -128,6 +128,50 @@ describe('two windows', () => {
     assert.equal(new URL(ann.url()).searchParams.get('post'), 'slow-trains');
   });
 
+  it('keep the focus where toasts are when one is dismissed by the keyboard or deleted', async (t) => {
+    const [ann, ben] = await annAndBen(t, browser, application);
+    const texts = Array.from({ length: 3 }, () => unique('toast'));
+    for (const text of texts) {
+      await write(ben, text);
+      await toastOf(ann, text).waitFor();
+    }
+    const focusedToast = () => ann.evaluate(() => document.activeElement.closest('[data-toast]')?.textContent ?? document.activeElement.getAttribute('aria-label'));
+    await toastOf(ann, texts[0]).getByRole('button').focus();
+    await ann.keyboard.press('Enter');
+    await toastOf(ann, texts[0]).waitFor({ state: 'detached' });
+    assert.ok((await focusedToast()).includes(texts[1]));
+    await commentOf(ben, texts[1]).getByRole('button', { name: 'Delete' }).click();
+    await ben.getByRole('button', { name: 'Yes, delete' }).click();
+    await toastOf(ann, texts[1]).waitFor({ state: 'detached' });
+    assert.equal(await focusedToast(), 'Notifications');
+    await ann.keyboard.press('Tab');
+    assert.ok((await focusedToast()).includes(texts[2]));
+    await ann.keyboard.press('Enter');
+    await toastOf(ann, texts[2]).waitFor({ state: 'detached' });
+    assert.equal(await focusedToast(), 'Notifications');
+  });
+
+  it('keep a toast that is being read while another goes', async (t) => {
+    const [ann, ben] = await annAndBen(t, browser, application);
+    await ann.clock.install();
+    const [read, deleted] = [unique('read'), unique('deleted')];
+    for (const text of [read, deleted]) {
+      await write(ben, text);
+      await toastOf(ann, text).waitFor();
+    }
+    await toastOf(ann, read).hover();
+    await commentOf(ben, deleted).getByRole('button', { name: 'Delete' }).click();
+    await ben.getByRole('button', { name: 'Yes, delete' }).click();
+    await toastOf(ann, deleted).waitFor({ state: 'detached' });
+    await ann.clock.runFor(20_000);
+    assert.equal(await toastOf(ann, read).count(), 1);
+    await ann.mouse.move(5, 500);
+    await until(async () => {
+      await ann.clock.runFor(1000);
+      return (await toastOf(ann, read).count()) === 0;
+    }, 'the toast goes when nobody reads it');
+  });
+
   it('show the service’s test messages', async (t) => {
     const ann = await signedIn(t, browser, application, 'ann');
     const message = unique('test');
@@ -266,6 +310,12 @@ describe('with the seed’s five attempts', () => {
       return reconnect.isVisible();
     }, 'the page gives up', 4 * PATIENCE_MS);
     await assertAccessible(page, 'given up');
+    await reconnect.click();
+    await page.waitForSelector('[data-status=connecting], [data-status=waiting]');
+    await until(async () => {
+      await page.clock.runFor(500);
+      return reconnect.isVisible();
+    }, 'the page gives up again', 4 * PATIENCE_MS);
     await application.startCarillon();
     await reconnect.click();
     await connected(page);

@@ -6,6 +6,14 @@ import { fifo, unique, until, useServer } from '../integration/harness.mjs';
 import { assertAccessible, fitsItsWidth, useBrowser } from './browser.mjs';
 
 const LINK = /try it: (http:\S+)/;
+
+/** A promise with what settles it. */
+function gate() {
+  let open;
+  const promise = new Promise((resolve) => (open = resolve));
+  return { promise, open };
+}
+
 const HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>\u202egnp.exe {{7*7}}';
 
 describe('the page /try/', () => {
@@ -146,6 +154,91 @@ describe('the page /try/', () => {
     await ben.button('Older messages').click();
     await ben.sees(said[0]);
     assert.deepEqual((await ben.texts()).slice(-45), said);
+  });
+
+  /** The connections of a page to come, in the middle: `change` answers what is passed on of each frame of the server. */
+  async function intercepted(page, change = (frame) => frame) {
+    const sockets = [];
+    await page.routeWebSocket(/./, (socket) => {
+      const sent = socket.connectToServer();
+      sent.onMessage((frame) => socket.send(JSON.stringify(change(JSON.parse(frame)))));
+      sockets.push(socket);
+    });
+    return sockets;
+  }
+
+  const numbersOf = (side) => side.locator('[data-sequence]').evaluateAll((all) => all.map(({ dataset }) => Number(dataset.sequence)));
+  const sayMany = async (count) => {
+    const token = new URL(link).hash.slice('#token='.length);
+    for (let said = 0; said < count; said += 1) await server.published(fifo({ chat: 'try', content: unique('said') }), { token });
+  };
+
+  it('skips nothing older for a message that comes late, and shows that in its place', async (t) => {
+    await sayMany(65);
+    const page = await browser.page(t, server);
+    const sockets = await intercepted(page);
+    await page.goto(link);
+    const ben = personOn(page, 'ben');
+    await ben.side.locator('[data-sequence]').nth(29).waitFor();
+    const [first] = await numbersOf(ben.side);
+    const [text, sequenceNumber] = [unique('redriven'), first - 10];
+    const at = Date.parse(await ben.side.locator('.message time').first().getAttribute('datetime')) - 3_600_000;
+    const message = {
+      type: 'message', messageId: unique('late'), chatId: 'try', targetClass: 'chat', messageType: 'fifo', sequenceNumber, eventType: 'chat', userId: 'cem',
+      payload: { chatId: 'try', eventType: 'chat', content: text }, timestamp: new Date(at).toISOString(), publishTimestamp: at, targetChannel: 'WebSocket',
+    };
+    for (const socket of sockets) socket.send(JSON.stringify(message));
+    await ben.sees(text);
+    await ben.button('Older messages').click();
+    await ben.side.locator('[data-sequence]').nth(50).waitFor();
+    const numbers = await numbersOf(ben.side);
+    const whole = Array.from({ length: numbers.length - 1 }, (_, index) => first + 30 - (numbers.length - 1) + index);
+    assert.deepEqual(numbers, [...whole, sequenceNumber].sort((a, b) => a - b));
+  });
+
+  it('does not add older messages of a store that was exchanged meanwhile', async (t) => {
+    await sayMany(35);
+    const page = await browser.page(t, server);
+    let epoch;
+    await intercepted(page, (frame) => (frame.type === 'connected' && epoch ? { ...frame, storeEpoch: epoch } : frame));
+    const [asked, answered] = [gate(), gate()];
+    await page.route(/\/messages\?.*toTimestamp/, async (route) => {
+      const response = await route.fetch();
+      asked.open();
+      await answered.promise;
+      await route.fulfill({ response });
+    });
+    await page.goto(link);
+    const ben = personOn(page, 'ben');
+    await ben.side.locator('[data-sequence]').nth(29).waitFor();
+    const shown = await numbersOf(ben.side);
+    await ben.button('Older messages').click();
+    await asked.promise;
+    epoch = 'another';
+    await ben.button('Go offline').click();
+    await ben.is('paused');
+    await ben.button('Come back online').click();
+    await ben.side.locator('.note', { hasText: 'another store' }).waitFor();
+    await ben.side.locator('[data-sequence]').nth(29).waitFor();
+    const arrived = page.waitForResponse(/toTimestamp/);
+    answered.open();
+    await (await arrived).finished();
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+    assert.deepEqual(await numbersOf(ben.side), shown);
+    assert.equal(await ben.button('Older messages').isEnabled(), true);
+  });
+
+  it('takes a link that is opened in its own tab', async (t) => {
+    const page = await browser.page(t, server);
+    await page.goto(`${server.url}/try/`);
+    await page.getByLabel('Link or token').waitFor();
+    for (const visit of ['signed out', 'signed in']) {
+      const loaded = page.waitForEvent('load');
+      await page.evaluate((hash) => void (location.hash = hash), new URL(link).hash);
+      await loaded;
+      await page.waitForSelector('[data-user=ann][data-status=connected]');
+      assert.equal(page.url(), `${server.url}/try/`, visit);
+    }
   });
 
   it('shows whatever is said as text', async (t) => {

@@ -12,6 +12,11 @@ import { ChaosProxy } from './sdk_proxy.mjs';
 const CHAT = 'chaos';
 const OUTSTANDING = 40;
 const HOUR_MS = 3_600_000;
+/** All clients and the proxy share one event loop: on a busy machine a pong takes its time. */
+const PING_MS = 2000;
+/** As long as the server remembers ids, and the SDK tries. */
+const PUBLISH_MS = 240_000;
+const SHOW_MS = 90_000;
 
 /** Publishes `count` messages, some by HTTP, as many at once as allowed; gives the receipts. */
 async function publishAll(name, chat, count, next) {
@@ -21,7 +26,7 @@ async function publishAll(name, chat, count, next) {
     while (index < count) {
       const mine = index;
       index += 1;
-      receipts[mine] = await chat.publish([name, mine], {}, { via: next() < 0.1 ? 'http' : 'socket', timeoutMs: 120_000 });
+      receipts[mine] = await chat.publish([name, mine], {}, { via: next() < 0.1 ? 'http' : 'socket', timeoutMs: PUBLISH_MS });
     }
   };
   await Promise.all(Array.from({ length: OUTSTANDING }, one));
@@ -86,7 +91,7 @@ export async function chaosRun({ seed, clients: count = 10, messages = 10_000, k
     await server.start();
     await proxy.start();
     const names = Array.from({ length: count }, (_, index) => `client-${index}`);
-    const members = await Promise.all(names.map((name) => clients.member(name, CHAT, { url: proxy.url, publishTimeoutMs: 120_000, metrics: false })));
+    const members = await Promise.all(names.map((name) => clients.member(name, CHAT, { url: proxy.url, pingIntervalMs: PING_MS, publishTimeoutMs: PUBLISH_MS, metrics: false })));
     const screens = members.map(({ screen }) => screen);
     const share = (index) => Math.floor(messages / count) + (index < messages % count ? 1 : 0);
     const publishing = Promise.all(members.map(async ({ chat }, index) => [names[index], await publishAll(names[index], chat, share(index), next)]));
@@ -95,7 +100,7 @@ export async function chaosRun({ seed, clients: count = 10, messages = 10_000, k
     report(`published after ${Math.round(performance.now() - began)} ms`);
     proxy.rest();
     for (const [index, screen] of screens.entries()) {
-      await until(() => screen.shown.length >= messages, `${names[index]} to show ${messages} messages (it shows ${screen.shown.length}, last ${screen.numbers.at(-1)}, ${members[index].client.state.status}, ${members[index].chat.status})`, 30_000);
+      await until(() => screen.shown.length >= messages, `${names[index]} to show ${messages} messages (it shows ${screen.shown.length}, last ${screen.numbers.at(-1)}, ${members[index].client.state.status}, ${members[index].chat.status})`, SHOW_MS);
     }
     const kept = await stored(server);
     checkStored(kept, receipts, messages);

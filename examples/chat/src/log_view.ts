@@ -50,14 +50,15 @@ export class LogView {
     return this.#items.size;
   }
 
-  /** ISO 8601; of the oldest message that is shown. */
+  /** ISO 8601; of the oldest message that came in its turn: everything since then is here. */
   get oldest(): string | undefined {
-    return this.#list.querySelector<HTMLTimeElement>('.message time')?.dateTime;
+    return this.#list.querySelector<HTMLTimeElement>('.message:not([data-late]) time')?.dateTime;
   }
 
   add(message: Message, { via, late }: Delivery, latencyMs: number): void {
     if (this.#items.has(message.messageId)) return;
     const item = this.#messageItem(message, via === 'live' ? `${Math.max(0, Math.round(latencyMs))} ms` : via === 'recovered' ? 'recovered' : '');
+    if (late) item.dataset.late = message.timestamp;
     this.#keepingEnd(() => {
       // One's own, sent the moment one was back, may come that way too; nobody missed it.
       if (via === 'recovered' && message.userId !== this.#me) this.#countRecovered();
@@ -71,7 +72,7 @@ export class LogView {
   addOlder(page: readonly Message[]): void {
     const fromEnd = this.#box.scrollHeight - this.#box.scrollTop;
     for (const message of page) {
-      if (!this.#items.has(message.messageId)) this.#list.prepend(this.#messageItem(message, ''));
+      if (!this.#items.has(message.messageId)) this.#list.insertBefore(this.#messageItem(message, ''), this.#placeAmongLate(message));
     }
     this.#box.scrollTop = this.#box.scrollHeight - fromEnd;
   }
@@ -157,6 +158,13 @@ export class LogView {
   #placeOf({ sequenceNumber = 0 }: Message): Element | null {
     const behind = [...this.#list.querySelectorAll<HTMLLIElement>('[data-sequence]')].find((each) => Number(each.dataset.sequence) > sequenceNumber);
     return behind ?? this.#firstPending();
+  }
+
+  /** The first that is not older: only late ones can be older than a page of the history. */
+  #placeAmongLate({ sequenceNumber, timestamp }: Message): Element | null {
+    const isOlder = ({ dataset }: HTMLLIElement): boolean =>
+      sequenceNumber === undefined ? dataset.late! < timestamp : Number(dataset.sequence) < sequenceNumber;
+    return [...this.#list.querySelectorAll<HTMLLIElement>(':scope > li')].find((each) => each.dataset.late === undefined || !isOlder(each)) ?? null;
   }
 
   /** Whoever reads the newest goes on reading the newest. */

@@ -2,7 +2,7 @@
 import './style.css';
 import { find, showProblem, textOf } from './dom.js';
 import { Person } from './person.js';
-import { NotSignedIn, Session, keepPasted, linkToken } from './session.js';
+import { NotSignedIn, Session, keepLinkToken, keepPasted, keptToken } from './session.js';
 
 /** The server's address: whatever the page lies below, a stage or a proxy's prefix included. */
 const server = new URL('../', new URL('.', location.href));
@@ -43,4 +43,10 @@ signIn.onsubmit = (event) => {
   field.value = '';
   void begin(token);
 };
-void begin(linkToken());
+
+keepLinkToken();
+// A link that is opened in the tab of this page changes the address, and nothing else.
+addEventListener('hashchange', () => {
+  if (keepLinkToken()) location.reload();
+});
+void begin(keptToken());

@@ -28,6 +28,8 @@ export class Person {
   readonly #log: LogView;
   readonly #typing: Typing;
   #walk: { to?: string; startKey?: string } = {};
+  /** What was read before it is of another store. */
+  #generation = 0;
 
   constructor(place: HTMLElement, userId: string, session: Session, server: URL) {
     this.userId = userId;
@@ -92,6 +94,8 @@ export class Person {
     this.client.onReset(() => {
       this.#log.clear();
       this.#walk = {};
+      this.#generation += 1;
+      this.#find<HTMLButtonElement>('[name=older]').disabled = false;
       this.#log.note('The server has another store now: what was here is of the old one.');
     });
     this.#chat.onStatus(() => {
@@ -165,18 +169,20 @@ export class Person {
 
   async #readOlder(): Promise<void> {
     const button = this.#find<HTMLButtonElement>('[name=older]');
+    const generation = this.#generation;
     button.disabled = true;
     try {
       const to = this.#walk.to ?? this.#log.oldest;
       const { messages, nextToken } = await this.#chat.history({ limit: HISTORY, ...this.#walk, ...(to !== undefined && { to }) });
+      if (generation !== this.#generation) return;
       this.#log.addOlder(messages);
       this.#walk = { ...(to !== undefined && { to }), ...(nextToken !== undefined && { startKey: nextToken }) };
       button.hidden = nextToken === undefined;
       this.#showProblem(undefined);
     } catch (thrown) {
-      this.#showProblem(thrown as Error);
+      if (generation === this.#generation) this.#showProblem(thrown as Error);
     } finally {
-      button.disabled = false;
+      if (generation === this.#generation) button.disabled = false;
     }
   }
 }

@@ -15,13 +15,16 @@ interface Answer {
 /** What the server thinks of the link's token. */
 export class NotSignedIn extends Error {}
 
-/** The token of a `…/try/#token=…` link; the address loses it at once. Else that of this tab. */
-export function linkToken(): string | null {
+/** Keeps the token of a `…/try/#token=…` link, which the address loses at once; answers whether there was one. */
+export function keepLinkToken(): boolean {
   const token = new URLSearchParams(location.hash.slice(1)).get('token');
   if (token !== null) history.replaceState(null, '', location.pathname + location.search);
   if (token) sessionStorage.setItem(KEY, token);
-  return token || sessionStorage.getItem(KEY);
+  return Boolean(token);
 }
+
+/** The token of this tab. */
+export const keptToken = (): string | null => sessionStorage.getItem(KEY);
 
 /** The token in what somebody pasted: a whole link, or the token alone. */
 export function keepPasted(pasted: string): string {

@@ -21,47 +21,56 @@ export const NO_CHAT: ChatSnapshot<never> = Object.freeze({ messages: [], status
 const TYPING = 'typing';
 /** A page of older messages may hold only what is shown already: so many pages are read for one call. */
 const MOST_PAGES = 10;
+/** What one page can hold. */
+const PAGE_LIMIT = 1000;
 
-/** It joins the chat while somebody listens to it. Messages that are not kept (`ephemeral`) are not among those shown. */
+/** It joins the chat with the first listener and leaves it with the last. Messages that are not kept (`ephemeral`) are not
+ *  among those shown. */
 export class ChatView<Content = unknown> {
   readonly #client: CarillonClient;
   readonly #chatId: string;
-  readonly #history: number;
+  /** How many of the newest messages to begin with: the most that one of the listeners wants. */
+  #history = 0;
   #list = new MessageList<Content>();
   #missing: MissingNumber[] = [];
   #error: Error | undefined;
-  /** The walk to the beginning is over. */
-  #atBeginning = false;
+  /** Whether there are messages older than those shown. */
+  #older: 'unknown' | 'maybe' | 'none' = 'unknown';
   /** Where reading of older messages goes on. */
   #walk: { to?: string; startKey?: string } | undefined;
   #loading: Promise<void> | undefined;
   /** What was read before it is of another store. */
   #generation = 0;
+  /** How many of the newest messages the chat delivers by itself when it is joined. */
+  #promised = 0;
+  /** It did. */
+  #delivered = false;
+  /** It is joined, and what it did not deliver was asked for. */
+  #begun = false;
   #snapshot: ChatSnapshot<Content> = NO_CHAT;
   #stale = false;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Map<object, () => void>();
   #joined: Chat | undefined;
   #leave: Unsubscribe | undefined;
   readonly #typing: Typing;
 
-  constructor(client: CarillonClient, chatId: string, history: number) {
+  constructor(client: CarillonClient, chatId: string) {
     this.#client = client;
     this.#chatId = chatId;
-    this.#history = history;
     this.#typing = new Typing((on) => this.#tell(on), () => this.#changed());
   }
 
-  readonly subscribe = (listener: () => void): Unsubscribe => {
-    this.#listeners.add(listener);
-    this.#leave ??= this.#join();
+  /** `history`: how many of the newest messages to begin with. */
+  readonly subscribe = (listener: () => void, history: number): Unsubscribe => {
+    const key = {};
+    this.#listeners.set(key, listener);
+    if (!this.#leave) this.#join(history);
+    else if (history > this.#history) this.#want(history);
     return () => {
-      this.#listeners.delete(listener);
+      this.#listeners.delete(key);
       // Not at once: React's strict mode rehearses leaving, and comes back.
       queueMicrotask(() => {
-        if (this.#listeners.size > 0) return;
-        this.#leave?.();
-        this.#leave = undefined;
-        this.#joined = undefined;
+        if (this.#listeners.size === 0) this.#leave?.();
       });
     };
   };
@@ -77,24 +86,28 @@ export class ChatView<Content = unknown> {
 
   /** Reads a page of older messages; while one is read, the same. Rejects with why it could not. */
   readonly loadOlder = (): Promise<void> => {
-    this.#loading ??= this.#readOlder().finally(() => {
-      this.#loading = undefined;
+    if (this.#loading) return this.#loading;
+    const loading = this.#readOlder().finally(() => {
+      if (this.#loading === loading) this.#loading = undefined;
     });
-    return this.#loading;
+    this.#loading = loading;
+    return loading;
   };
 
   #chat(): Chat {
-    return this.#client.chat(this.#chatId, { history: this.#history });
+    return this.#joined ?? this.#client.chat(this.#chatId);
   }
 
-  #join(): Unsubscribe {
-    const chat = this.#chat();
-    this.#joined = chat;
-    // What was shown before is delivered again, or read again.
+  #join(history: number): void {
     this.#startAfresh();
+    const chat = this.#client.chat(this.#chatId);
+    this.#joined = chat;
+    this.#history = 0;
+    this.#promised = 0;
+    this.#want(history);
     const left = [
       () => this.#typing.stop(),
-      chat.onStatus(() => this.#changed()),
+      chat.onStatus(() => this.#statusChanged()),
       chat.onMissing((missing) => {
         this.#missing = [...this.#missing, ...missing];
         this.#changed();
@@ -105,10 +118,48 @@ export class ChatView<Content = unknown> {
       }),
       chat.subscribe<Content>((message, delivery) => this.#take(message, delivery)),
     ];
-    this.#changed();
-    return () => {
+    this.#leave = () => {
       for (const each of left) each();
+      this.#leave = undefined;
+      this.#joined = undefined;
+      // Whoever comes back finds nothing old.
+      this.#startAfresh();
+      this.#snapshot = NO_CHAT;
     };
+    this.#statusChanged();
+  }
+
+  #want(history: number): void {
+    this.#history = history;
+    const { status } = this.#joined!;
+    // What others have joined already does not deliver it again, to anybody.
+    if (status === 'idle' || (status === 'joining' && this.#promised > 0)) {
+      this.#promised = history;
+      this.#client.chat(this.#chatId, { history });
+    }
+    if (this.#begun) this.#fill();
+  }
+
+  #statusChanged(): void {
+    if (this.#joined?.status === 'joined' && !this.#begun) {
+      this.#begun = true;
+      if (this.#delivered && this.#promised >= this.#history && this.#list.size < this.#history) this.#older = 'none';
+      else this.#fill();
+    }
+    this.#changed();
+  }
+
+  /** Reads what is missing of the history to begin with. */
+  #fill(): void {
+    if (this.#list.size >= this.#history) {
+      if (this.#older === 'unknown') this.#older = 'maybe';
+      return;
+    }
+    const generation = this.#generation;
+    this.loadOlder().catch(() => {
+      // With the next connection again; why it failed is shown.
+      if (generation === this.#generation) this.#begun = false;
+    });
   }
 
   #startAfresh(): void {
@@ -116,7 +167,10 @@ export class ChatView<Content = unknown> {
     this.#list = new MessageList();
     this.#missing = [];
     this.#walk = undefined;
-    this.#atBeginning = false;
+    this.#loading = undefined;
+    this.#older = 'unknown';
+    this.#delivered = false;
+    this.#begun = false;
     this.#error = undefined;
     this.#typing.forget();
   }
@@ -129,6 +183,7 @@ export class ChatView<Content = unknown> {
       }
       return;
     }
+    this.#delivered ||= delivery.via === 'history';
     this.#typing.heard(message.userId, false);
     if (this.#list.add(message, delivery.late)) this.#changed();
   }
@@ -136,19 +191,22 @@ export class ChatView<Content = unknown> {
   async #readOlder(): Promise<void> {
     const generation = this.#generation;
     try {
-      for (let page = 0; page < MOST_PAGES && !this.#atBeginning; page += 1) {
+      for (let page = 0; page < MOST_PAGES && this.#older !== 'none'; page += 1) {
         const oldest = this.#list.oldest?.timestamp;
-        this.#walk ??= oldest === undefined ? {} : { to: oldest };
-        const limit = Math.max(1, this.#history);
-        const { messages, nextToken } = await this.#client.history({ chatId: this.#chatId }, { limit, ...this.#walk });
+        const walk = this.#walk ?? (oldest === undefined ? {} : { to: oldest });
+        const limit = Math.min(Math.max(1, this.#history), PAGE_LIMIT);
+        const { messages, nextToken } = await this.#client.history({ chatId: this.#chatId }, { limit, ...walk });
         if (generation !== this.#generation) return;
-        this.#atBeginning = nextToken === undefined;
-        if (nextToken !== undefined) this.#walk = { ...this.#walk, startKey: nextToken };
+        this.#walk = { ...walk, ...(nextToken !== undefined && { startKey: nextToken }) };
+        this.#older = nextToken === undefined ? 'none' : 'maybe';
         this.#error = undefined;
-        if (this.#list.addOlder(messages as Message<Content>[])) break;
+        if (this.#list.addOlder(messages as Message<Content>[]) && this.#list.size >= this.#history) break;
       }
     } catch (thrown) {
-      if (generation === this.#generation) this.#error = thrown as Error;
+      if (generation === this.#generation) {
+        this.#error = thrown as Error;
+        this.#older = 'maybe';
+      }
       throw thrown;
     } finally {
       this.#changed();
@@ -163,19 +221,13 @@ export class ChatView<Content = unknown> {
       .catch(() => {});
   }
 
-  /** Fewer messages than were asked for are all that there are. */
-  #mayHaveOlder(): boolean {
-    if (this.#walk) return !this.#atBeginning;
-    return this.#joined?.status === 'joined' && this.#list.size >= this.#history;
-  }
-
   #look(): ChatSnapshot<Content> {
     return {
       messages: this.#list.all(),
       status: this.#joined?.status ?? 'idle',
       error: this.#joined?.error ?? this.#error,
       typingUsers: this.#typing.users(),
-      hasOlder: this.#mayHaveOlder(),
+      hasOlder: this.#older === 'maybe' && this.#joined?.status !== 'denied',
       missing: this.#missing,
     };
   }
@@ -186,8 +238,21 @@ export class ChatView<Content = unknown> {
     this.#stale = true;
     queueMicrotask(() => {
       this.#stale = false;
+      if (!this.#leave) return;
       this.#snapshot = this.#look();
-      for (const each of [...this.#listeners]) each();
+      for (const each of [...this.#listeners.values()]) each();
     });
   }
+}
+
+// A view that nobody listens to is empty, and its chat is left.
+const views = new WeakMap<CarillonClient, Map<string, ChatView<never>>>();
+
+/** The client's view of a chat: the same one for all who show it. */
+export function viewOf<Content>(client: CarillonClient, chatId: string): ChatView<Content> {
+  const present = views.get(client) ?? new Map<string, ChatView<never>>();
+  views.set(client, present);
+  const view = present.get(chatId) ?? new ChatView<never>(client, chatId);
+  present.set(chatId, view);
+  return view as unknown as ChatView<Content>;
 }

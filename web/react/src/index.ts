@@ -1,4 +1,3 @@
-export { ChatView } from './chat_view.js';
 export type { ChatSnapshot } from './chat_view.js';
 export { seedReconnect } from './seed_reconnect.js';
 export { createWebSocketStore, pageStore, useWebSocketStore } from './store.js';

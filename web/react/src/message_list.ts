@@ -13,20 +13,23 @@ function isBefore(a: Message, b: Message): boolean {
 export class MessageList<Content = unknown> {
   #messages: Message<Content>[] = [];
   #seen = new Set<string>();
+  #late = new Set<string>();
   #shown: readonly Message<Content>[] | undefined;
 
   get size(): number {
     return this.#messages.length;
   }
 
+  /** Everything since then is here, as far as it was asked for: the oldest that came in its turn. */
   get oldest(): Message<Content> | undefined {
-    return this.#messages[0];
+    return this.#messages.find(({ messageId }) => !this.#late.has(messageId));
   }
 
   /** Answers whether it is new. A late one is put in its place; the others come in order. */
   add(message: Message<Content>, late: boolean): boolean {
     if (this.#seen.has(message.messageId)) return false;
     this.#seen.add(message.messageId);
+    if (late) this.#late.add(message.messageId);
     let place = this.#messages.length;
     while (late && place > 0 && isBefore(message, this.#messages[place - 1]!)) place -= 1;
     this.#messages.splice(place, 0, message);
@@ -36,10 +39,19 @@ export class MessageList<Content = unknown> {
 
   /** A page of the history, the newest first; answers whether any of it is new. */
   addOlder(page: readonly Message<Content>[]): boolean {
-    const fresh = page.filter(({ messageId }) => !this.#seen.has(messageId)).reverse();
-    for (const { messageId } of fresh) this.#seen.add(messageId);
+    const fresh = page.filter(({ messageId }) => !this.#seen.has(messageId));
     if (fresh.length === 0) return false;
-    this.#messages = [...fresh, ...this.#messages];
+    // Only late ones can be older than these.
+    const late: Message<Content>[] = [];
+    while (this.#late.has(this.#messages[late.length]?.messageId ?? '')) late.push(this.#messages[late.length]!);
+    const rest = this.#messages.slice(late.length);
+    const older: Message<Content>[] = [];
+    for (const message of fresh) {
+      while (late.length > 0 && !isBefore(late.at(-1)!, message)) older.push(late.pop()!);
+      older.push(message);
+      this.#seen.add(message.messageId);
+    }
+    this.#messages = [...late, ...older.reverse(), ...rest];
     this.#shown = undefined;
     return true;
   }

@@ -31,6 +31,19 @@ describe('MessageList', () => {
     expect(ids(list)).toEqual(['a', 'b', 'c']);
   });
 
+  it('puts older ones around late ones, which do not count as the oldest', () => {
+    const list = new MessageList();
+    const at = (time: number): Message => message(`t${time}`, { publishTimestamp: time });
+    list.add(at(8), false);
+    for (const time of [3, 5, 9]) list.add(at(time), true);
+    expect(list.oldest?.messageId).toBe('t8');
+    list.addOlder([at(8), at(7), at(6), at(5), at(4)]);
+    expect(ids(list)).toEqual(['t3', 't4', 't5', 't6', 't7', 't8', 't9']);
+    expect(list.oldest?.messageId).toBe('t4');
+    list.addOlder([at(2), at(1)]);
+    expect(ids(list).slice(0, 4)).toEqual(['t1', 't2', 't3', 't4']);
+  });
+
   it('is the same array until something changes', () => {
     const list = new MessageList();
     list.add(message('a'), false);

@@ -23,11 +23,9 @@ import type {
 /** A connection to Carillon that comes back by itself, and what goes over it. */
 export class CarillonClient {
   readonly #core: Core;
-  readonly #options: ClientOptions;
 
   /** Throws a CarillonError `invalid` when `url` is none. Nothing happens before `connect()`. */
   constructor(options: ClientOptions) {
-    this.#options = options;
     this.#core = makeCore(options);
   }
 
@@ -72,15 +70,17 @@ export class CarillonClient {
   /** Resolves when connected and subscribed; rejects when that is given up. Again: the same. */
   connect(): Promise<void> {
     const { session, states } = this.#core;
-    session.start();
     const connected = new Promise<void>((resolve, reject) => {
-      if (session.connection) return resolve();
-      const remove = states.add(({ status, error }) => {
+      const settle = ({ status, error }: ConnectionState) => {
         if (!/connected|stopped|idle/.test(status)) return;
         remove();
         if (session.connection) resolve();
         else reject(error ?? new CarillonError('closed'));
-      });
+      };
+      // A listener may close it while it starts.
+      const remove = states.add(settle);
+      session.start();
+      settle(session.state);
     });
     // Whoever does not look at it reads the state.
     connected.catch(() => {});
@@ -91,24 +91,25 @@ export class CarillonClient {
   async close(): Promise<void> {
     const { session, publisher, meter } = this.#core;
     const error = new CarillonError('closed');
+    publisher.end(error, 'http');
     session.close(error);
-    publisher.end('http', error);
     await meter.close();
   }
 
   /** The same object for the same id. `history` counts from the next time it is joined. */
   chat(chatId: string, { history }: ChatOptions = {}): Chat {
     const stream = this.#core.subscriptions.open({ chatId });
-    if (history !== undefined) stream.history = history;
+    stream.history = history ?? stream.history;
     return (stream.chat ??= new Chat(this, stream));
   }
 
   /** Resolves when the message is durable. Tried until then, with one id: it is never published twice. Over the socket, chats have
    *  to be joined; what is published while there is no connection waits for it (but what is `ephemeral`). */
   async publish(publication: Publication, options: PublishOptions = {}): Promise<Receipt> {
-    const via = options.via ?? this.#options.publishVia ?? 'socket';
+    const { publisher, publishVia } = this.#core;
+    const { via = publishVia } = options;
     if (via === 'socket' && this.state.status === 'stopped') throw this.state.error;
-    return this.#core.publisher.publish(publication, via, options);
+    return publisher.publish(publication, via, options);
   }
 
   /** Any frame; resolves with its answer. Tried once. */

@@ -6,9 +6,10 @@ export type ServerClock = ReturnType<typeof makeServerClock>;
 
 /** The server's clock, from pings: of the last eight the one with the shortest round trip, which is off by half of it at most. What is
  *  known of it goes into `latency`. */
-export function makeServerClock({ now }: Environment, latency: Latency) {
+export function makeServerClock({ now, monotonic }: Environment, latency: Latency) {
   let samples: [offsetMs: number, roundTripMs: number][] = [];
-  let offset = 0;
+  /** The server's clock minus what never steps: ours may be set at any time. */
+  let offset = now() - monotonic();
 
   const take = (offsetMs: number, roundTripMs: number) => {
     samples = [...samples, [offsetMs, roundTripMs] as (typeof samples)[0]].slice(-remembered);
@@ -16,19 +17,19 @@ export function makeServerClock({ now }: Environment, latency: Latency) {
   };
 
   return {
-    /** A new connection: samples of the last one may be from before our clock was set. `serverTime` is some latency old. */
+    /** A new connection: samples of the last one may be from before this machine slept. `serverTime` is some latency old. */
     begin(serverTime: number): void {
       samples = [];
-      take(serverTime - now() || offset, Infinity);
+      take(serverTime - monotonic() || offset, Infinity);
     },
-    /** A ping sent at `sent` (ours) was answered just now with `serverTime`. */
+    /** A ping sent at `sent` (monotonic) was answered just now with `serverTime`. */
     pong(sent: number, serverTime: number): void {
-      const received = now();
+      const received = monotonic();
       if (!(serverTime >= 0 && received >= sent)) return;
       take(serverTime - (sent + received) / 2, (latency.roundTripMs = received - sent));
-      latency.clockOffsetMs = offset;
+      latency.clockOffsetMs = offset + received - now();
     },
     /** Epoch milliseconds there; as good as can be known. */
-    now: (): number => now() + offset,
+    now: (): number => monotonic() + offset,
   };
 }

@@ -33,8 +33,7 @@ export function makeConnection(
       within(
         environment,
         timeoutMs,
-        connection,
-        undefined,
+        { scope: connection },
         (own) =>
           new Promise<Frame>((resolve, reject) => {
             const requestId = `${prefix}r${(count += 1)}`;
@@ -65,7 +64,7 @@ export function makeConnection(
     }
   };
   socket.onclose = ({ code: closeCode = 1006, reason }: { code?: number; reason?: string }) =>
-    connection.end(new CarillonError('connection_lost', `closed: ${reason || closeCode}`, { closeCode }));
+    connection.end(new CarillonError('connection_lost', reason || undefined, { closeCode }));
   // A close follows, which says all there is to know. The handler stays: the package `ws` throws without one.
   socket.onerror = () => {};
   return connection;
@@ -73,7 +72,7 @@ export function makeConnection(
 
 /** Pings: some at once, for the clock, then one per interval. One that is not answered within an interval ends the connection. */
 export async function keepAlive(connection: Connection, environment: Environment, intervalMs: number, clock: ServerClock, quick = quickPings): Promise<void> {
-  const sent = environment.now();
+  const sent = environment.monotonic();
   try {
     const { serverTime } = await connection.request({ action: 'ping' }, intervalMs);
     clock.pong(sent, serverTime as number);

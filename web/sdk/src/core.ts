@@ -17,7 +17,8 @@ export type Core = ReturnType<typeof makeCore>;
 
 /** The parts of a client, joined. */
 export function makeCore(options: ClientOptions) {
-  const { chatIds, orgId, hubId, projectId, timeoutMs = 10_000 } = options;
+  const { chatIds, orgId, hubId, projectId, timeoutMs = 10_000, publishVia = 'socket' } = options;
+  const every = chatIds === '*';
   const [, base] = /^(?:ws|http)(s?:\/\/[^?#]*[^?#/])/.exec(options.url) ?? [];
   if (!base) throw new CarillonError('invalid', 'url');
   const environment: Environment = { ...platform, ...options.environment };
@@ -33,12 +34,12 @@ export function makeCore(options: ClientOptions) {
 
   const latency: Latency = {};
   const clock = makeServerClock(environment, latency);
-  const tokens = makeTokenSource(options.token, environment, clock.now, (token) => session.renewed(token));
-  const request = makeHttp(`http${base}`, options.fetch ?? ((...given) => fetch(...given)), environment, tokens, timeoutMs);
+  const tokens = makeTokenSource(options.token, environment, timeoutMs, clock.now, (token) => session.renewed(token));
+  const request = makeHttp(`http${base}`, options.fetch, environment, tokens, timeoutMs);
   const meter = makeLatencyMeter(environment, clock, latency, options.metrics === false ? undefined : request);
   const recover = makeRecovery(request, environment, clock, report);
   const publisher = makePublisher(environment, request, options);
-  const subscriptions = makeSubscriptions(environment, chatIds === '*', timeoutMs, {
+  const subscriptions = makeSubscriptions(environment, every, timeoutMs, {
     failed,
     deliver(message, delivery) {
       messages.emit(message, delivery);
@@ -46,23 +47,28 @@ export function makeCore(options: ClientOptions) {
     },
     joined(stream) {
       stream.begin(clock.now());
-      void recover(stream, session.socket!);
+      void recover(stream, session.socket);
     },
   });
 
   /** Of whom and of which store everything seen so far was. */
   let store: string | undefined;
+  /** Whose everything is that was published since it was started. */
+  let user: unknown;
 
   const opened = async (connection: Connection, frame: Frame) => {
     const { userId, storeEpoch, serverTime } = frame;
     const present = `${storeEpoch} ${userId}`;
     clock.begin(serverTime as number);
+    if (user && user !== userId) publisher.end(new CarillonError('forbidden'), 'socket', 'http');
+    user = userId;
     if (store && store !== present) {
       subscriptions.reset();
       resets.emit();
     }
     store = present;
     frames.emit(frame as TypedFrame);
+    if (connection.reason) return;
     // What it hears without asking, as far as it can be read again.
     const targets = { user: userId as string, org: orgId, hub: hubId, project: projectId };
     await subscriptions.start(connection, targets, texts(frame['chatIds']));
@@ -74,33 +80,37 @@ export function makeCore(options: ClientOptions) {
     if (!stream || stream.ordering.knows(message)) return;
     meter.measure(message);
     stream.receive(message);
-    if (!stream.job && stream.ordering.gap()) void recover(stream, session.socket!);
+    if (!stream.job && stream.ordering.gap()) void recover(stream, session.socket);
   };
 
   const onFrame = (frame: Frame) => {
     const { type, requestId, chatId } = frame;
     // An answer that nobody waits for any more.
-    if (isText(requestId) && requestId.startsWith(prefix)) return;
+    if (String(requestId).startsWith(prefix)) return;
     if (type === 'message' && isMessage(frame)) return receive(frame);
     if (type === 'unsubscribed' && isText(chatId))
-      subscriptions.deny(chatId, new CarillonError('forbidden', undefined, { details: String(frame['reason']), chatIds: [chatId] }));
+      subscriptions.deny(chatId, new CarillonError('forbidden', undefined, { details: frame['reason'] as string, chatIds: [chatId] }));
     if (isText(type) && type !== 'message') frames.emit(frame as TypedFrame);
     else throw frame;
   };
 
-  const upgrade = { chatId: chatIds === '*' ? '*' : undefined, orgId, hubId, projectId };
+  const upgrade = { chatId: every ? '*' : undefined, orgId, hubId, projectId };
   const session: Session = makeSession(options, environment, request, tokens, clock, prefix, `ws${base}`, upgrade, {
     opened,
     report,
     frame: onFrame,
     changed: states.emit,
     lost(error, status) {
-      subscriptions.stop(status);
       publisher.lost(error);
-      if (status === 'idle') publisher.end('socket', error);
+      if (status === 'idle') {
+        user = undefined;
+        publisher.end(error, 'socket');
+      }
+      // Its listeners may connect again, and publish.
+      subscriptions.stop(status);
     },
   });
-  if (Array.isArray(chatIds)) for (const chatId of chatIds) subscriptions.open({ chatId }).pinned = true;
+  if (!every) for (const chatId of texts(chatIds)) subscriptions.open({ chatId }).pinned = true;
 
-  return { errors, states, messages, frames, resets, latency, request, meter, publisher, subscriptions, session, timeoutMs };
+  return { errors, states, messages, frames, resets, latency, request, meter, publisher, subscriptions, session, timeoutMs, publishVia };
 }

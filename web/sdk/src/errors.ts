@@ -53,7 +53,7 @@ export class CarillonError extends Error {
   readonly retryAfterMs?: number;
   readonly chatIds?: string[];
 
-  constructor(code: ErrorCode, message = code.replace('_', ' '), details?: ErrorDetails) {
+  constructor(code: ErrorCode, message: string = code, details?: ErrorDetails) {
     super(message, details);
     Object.assign(this, details, { name: 'CarillonError', code });
   }

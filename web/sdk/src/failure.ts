@@ -22,7 +22,7 @@ export const texts = (value: unknown): string[] => [value].flat().filter(isText)
 export function failureOf(body: Frame, status = 500, retryAfter?: string | null): CarillonError {
   const { error, details, retryAfterMs, chatId, chatIds = chatId } = body;
   const wait = Number(retryAfterMs ?? Number(retryAfter) * 1000);
-  return new CarillonError(codes[status] ?? (status < 500 ? 'invalid' : 'unavailable'), (error as string) ?? `HTTP ${status}`, {
+  return new CarillonError(codes[status] ?? (status < 500 ? 'invalid' : 'unavailable'), error as string | undefined, {
     status,
     details: details as string,
     retryAfterMs: wait > 0 ? Math.min(wait, longestRetryMs) : undefined,
@@ -31,7 +31,7 @@ export function failureOf(body: Frame, status = 500, retryAfter?: string | null)
 }
 
 /** Whether the same may succeed a moment later. */
-export const isPassing = ({ code }: CarillonError): boolean => /^(rate_limited|unavailable|timeout)$/.test(code);
+export const isPassing = ({ code }: CarillonError): boolean => /rate_limited|unavailable|timeout|token_provider/.test(code);
 
 /** Whatever was thrown, typed. */
 export const asCarillonError = (cause: unknown): CarillonError =>

@@ -21,42 +21,44 @@ export interface RequestOptions {
 export type Http = ReturnType<typeof makeHttp>;
 
 export function queryText(query: Query = {}): string {
-  const pairs = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : `${name}=${encodeURIComponent(value)}`));
-  return pairs.length ? `?${pairs.join('&')}` : '';
+  const pairs = Object.entries(query).filter(([, value]) => value !== undefined);
+  return pairs.map(([name, value], index) => `${index ? '&' : '?'}${name}=${encodeURIComponent(value!)}`).join('');
 }
 
-/** Requests with the bearer token: bounded in time, every failure typed. Answers the answer's JSON object. */
-export function makeHttp(base: string, fetchLike: typeof fetch, environment: Environment, tokens: TokenSource, timeoutMs: number) {
-  const attempt = (token: string, what: string, { query, body, headers, scope, signal, keepalive }: RequestOptions) =>
-    within(environment, timeoutMs, scope, signal, async (own): Promise<Frame> => {
+/** Requests with the bearer token: bounded in time, every failure typed. Answers the answer's JSON object. `what`: method and path.
+ *  A 401 asks the token provider once and tries again. */
+export function makeHttp(base: string, fetchLike: typeof fetch | undefined, environment: Environment, tokens: TokenSource, timeoutMs: number) {
+  return (what: string, options: RequestOptions = {}): Promise<Frame> =>
+    within(environment, timeoutMs, options, async (own) => {
       const [method, path] = what.split(' ');
+      const { query, body, headers, keepalive } = options;
       const controller = new AbortController();
       own.add(() => controller.abort());
-      const response = await fetchLike(base + path + queryText(query), {
-        method,
-        headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', ...headers },
-        body,
-        signal: controller.signal,
-        keepalive,
-      });
-      const text = await response.text();
-      let answer: Frame | undefined;
+      const attempt = async (token: string): Promise<Frame> => {
+        const response = await (fetchLike ?? fetch)(base + path + queryText(query), {
+          method,
+          headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', ...headers },
+          body,
+          signal: controller.signal,
+          keepalive,
+        });
+        const text = await response.text();
+        let answer: Frame | undefined;
+        try {
+          answer = JSON.parse(text) as Frame;
+        } catch {
+          // Whoever answered is no Carillon.
+        }
+        if (!response.ok) throw failureOf(answer ?? {}, response.status, response.headers.get('Retry-After'));
+        if (!answer) throw new CarillonError('protocol', what);
+        return answer;
+      };
+      const token = await tokens.get();
       try {
-        answer = JSON.parse(text) as Frame;
-      } catch {
-        // Whoever answered is no Carillon.
+        return await attempt(token);
+      } catch (error) {
+        if (!tokens.renewable || (error as CarillonError).code !== 'unauthorized') throw error;
+        return attempt(await tokens.renew(token));
       }
-      if (!response.ok) throw failureOf(answer ?? {}, response.status, response.headers.get('Retry-After'));
-      if (!answer) throw new CarillonError('protocol', what);
-      return answer;
     });
-
-  /** `what`: method and path. A 401 asks the token provider once and tries again. */
-  return async (what: string, options: RequestOptions = {}): Promise<Frame> => {
-    const token = await tokens.get();
-    return attempt(token, what, options).catch(async (error: CarillonError) => {
-      if (!tokens.renewable || error.code !== 'unauthorized') throw error;
-      return attempt(await tokens.renew(token), what, options);
-    });
-  };
 }

@@ -15,6 +15,7 @@ const isPlausible = (ms: number) => ms >= -1000 && ms <= 3_600_000;
 export function makeLatencyMeter(environment: Environment, clock: ServerClock, last: Latency, request?: Http) {
   let samples: object[] = [];
   let timer: unknown;
+  let isClosed = false;
 
   const keep = (all: object[]) => {
     samples = all.slice(-batchLimit);
@@ -31,7 +32,7 @@ export function makeLatencyMeter(environment: Environment, clock: ServerClock, l
     try {
       await request!('POST /metrics', { body: JSON.stringify({ latencies, jitter: last.jitterMs }), keepalive });
     } catch (cause) {
-      if (!keepalive && isPassing(cause as CarillonError)) keep([...latencies, ...samples]);
+      if (!isClosed && isPassing(cause as CarillonError)) keep([...latencies, ...samples]);
     }
   };
 
@@ -48,11 +49,13 @@ export function makeLatencyMeter(environment: Environment, clock: ServerClock, l
         last.jitterMs = jitter + (Math.abs(networkMs - (last.networkMs ?? networkMs)) - jitter) / 16;
         sample['networkMs'] = last.networkMs = networkMs;
       }
+      isClosed = false;
       if (request) keep([...samples, sample]);
     },
 
     /** Sends what is left; the page may be going away. */
     async close(): Promise<void> {
+      isClosed = true;
       environment.clearTimeout(timer);
       timer = undefined;
       samples = samples.slice(-lastBatchLimit);

@@ -21,17 +21,19 @@ interface Item {
   bytes: number;
   /** Ends when nobody waits for it any more. */
   scope: Scope;
+  /** Ends it where it may not be sent any more. */
+  review(): void;
   go(connection: Connection): void;
 }
 
 export type Publisher = ReturnType<typeof makePublisher>;
 
 function bodyOf(publication: Publication, messageDeduplicationId?: string): object {
-  const { chatId, targetClass, targetId, content, eventType = 'message', type, groupId, deduplicationId: _, channel, payload, ...rest } = publication;
+  const { chatId, targetClass, targetId, content, eventType = 'message', type = 'standard', groupId, deduplicationId: _, channel = 'WebSocket', payload, ...rest } = publication;
   return {
     action: 'sendMessage',
-    targetChannel: channel ?? 'WebSocket',
-    messageType: type ?? 'standard',
+    targetChannel: channel,
+    messageType: type,
     messageGroupId: groupId,
     messageDeduplicationId,
     ...rest,
@@ -46,11 +48,9 @@ export function makePublisher(
   { maxMessageBytes = 262_144, publishTimeoutMs = 30_000 }: Pick<ClientOptions, 'maxMessageBytes' | 'publishTimeoutMs'>,
 ) {
   const sent = new Set<Item>();
-  let waiting: Item[] = [];
+  const waiting: Item[] = [];
   let connection: Connection | undefined;
   let isPaused = false;
-  /** The one that the server closed 1009 for. */
-  let tooLarge: Item | undefined;
   const scopes = { socket: makeScope(environment), http: makeScope(environment) };
   let count = 0;
 
@@ -65,10 +65,8 @@ export function makePublisher(
 
   /** Sends what may be sent, in the order in which it was published. */
   const pump = (): void => {
-    if (isPaused) return;
-    const queue = waiting.sort((a, b) => a.order - b.order);
-    waiting = [];
-    for (const item of queue) {
+    for (const item of waiting.splice(0).sort((a, b) => a.order - b.order)) {
+      item.review();
       if (item.scope.reason) continue;
       if (connection && !connection.hasRoom(item.bytes)) pause(fullBufferMs);
       if (!connection || isPaused || sent.size >= windowLimit) waiting.push(item);
@@ -76,12 +74,10 @@ export function makePublisher(
     }
   };
 
-  const overSocket = (frame: object, order: number, bytes: number, scope: Scope) =>
+  const overSocket = (frame: object, turn: Omit<Item, 'go'>) =>
     new Promise<Frame>((resolve, reject) => {
       const item: Item = {
-        order,
-        bytes,
-        scope,
+        ...turn,
         go(through) {
           sent.add(item);
           through
@@ -90,21 +86,22 @@ export function makePublisher(
               sent.delete(item);
               pump();
             })
-            .then(resolve, (cause) => reject(item === tooLarge ? new CarillonError('too_large', undefined, { cause }) : cause));
+            .then(resolve, reject);
         },
       };
       waiting.push(item);
       pump();
     });
 
-  const end = (way: 'socket' | 'http', error: CarillonError) => {
-    scopes[way].end(error);
-    scopes[way] = makeScope(environment);
-    isPaused = false;
-  };
-
   return {
-    end,
+    /** Rejects what is under way. */
+    end(error: CarillonError, ...ways: ('socket' | 'http')[]): void {
+      for (const way of ways) {
+        scopes[way].end(error);
+        scopes[way] = makeScope(environment);
+      }
+      isPaused = false;
+    },
 
     async publish(publication: Publication, via: 'socket' | 'http', { timeoutMs = publishTimeoutMs, signal }: PublishOptions): Promise<Receipt> {
       const isEphemeral = publication.type === 'ephemeral';
@@ -112,6 +109,7 @@ export function makePublisher(
       const id = isEphemeral ? undefined : (publication.deduplicationId ?? environment.uuid());
       const frame = bodyOf(publication, id);
       const order = (count += 1);
+      const began = environment.now();
       let body = '';
       let headers: Record<string, string> | undefined;
       try {
@@ -123,13 +121,22 @@ export function makePublisher(
       }
       const bytes = new Blob([body]).size + (isOverSocket ? requestIdBytes : 0);
       if (bytes > maxMessageBytes) throw new CarillonError('too_large');
-      if (isEphemeral && isOverSocket && !connection) throw new CarillonError('not_connected');
+      // Those that timed out leave their places.
+      pump();
       if (isOverSocket && waiting.length >= (connection ? connectedWaitingLimit : waitingLimit)) throw new CarillonError('rate_limited');
-      return within(environment, Math.min(timeoutMs, longestMs), scopes[via], signal, async (scope) => {
+      return within(environment, Math.min(timeoutMs, longestMs), { scope: scopes[via], signal }, async (scope) => {
+        const review = () => {
+          if (isEphemeral && isOverSocket && !connection) scope.end(new CarillonError('not_connected'));
+          // Timers stand still while a machine sleeps.
+          if (environment.now() - began > longestMs) scope.end(new CarillonError('timeout'));
+        };
         const { requestId: _, ...receipt } = await persist(
           environment,
           scope,
-          () => (isOverSocket ? overSocket(frame, order, bytes, scope) : request('POST /publish', { body, headers, scope })),
+          () => {
+            review();
+            return isOverSocket ? overSocket(frame, { order, bytes, scope, review }) : request('POST /publish', { body, headers, scope });
+          },
           // What has no id could be published twice.
           (error) => isEphemeral || !(error.code === 'connection_lost' || isPassing(error)),
           // Over the socket all wait, or later ones would overtake it.
@@ -146,9 +153,10 @@ export function makePublisher(
     },
 
     /** The connection is lost. When the server closed 1009, the largest of what was not answered must be the reason. */
-    lost({ closeCode }: CarillonError): void {
+    lost(cause: CarillonError): void {
       connection = undefined;
-      tooLarge = closeCode === 1009 ? [...sent].sort((a, b) => b.bytes - a.bytes)[0] : undefined;
+      pump();
+      if (cause.closeCode === 1009) [...sent].sort((a, b) => b.bytes - a.bytes)[0]?.scope.end(new CarillonError('too_large', undefined, { cause }));
     },
   };
 }

@@ -30,7 +30,7 @@ export async function readHistory(
 ): Promise<[HistoryPage, MissingNumber[]]> {
   const query = { ...target, ...options, fromTimestamp: timeOf(from), toTimestamp: timeOf(to), sequences };
   const { missing = [], ...page } = await request('GET /messages', { query, scope, signal });
-  if (!Array.isArray(page['messages'])) throw new CarillonError('protocol', 'GET /messages');
+  if (!Array.isArray(page['messages'])) throw new CarillonError('protocol');
   return [page as unknown as HistoryPage, missing as MissingNumber[]];
 }
 
@@ -57,10 +57,11 @@ export function makeRecovery(request: Http, environment: Environment, clock: Ser
   };
 
   /** Starts where there is something to do and nothing under way; `scope` ends with the connection. */
-  return async (stream: TargetStream, scope: Scope): Promise<void> => {
-    if (stream.job || Array.isArray(stream.task)) return;
+  return async (stream: TargetStream, scope?: Scope): Promise<void> => {
+    if (!scope || stream.job || Array.isArray(stream.task)) return;
     const job = (stream.job = {});
     const isCurrent = () => stream.job === job && !scope.reason;
+    let isReported = false;
 
     /** Again and again, unless it is refused. */
     const read = (options: HistoryOptions, sequences?: string) =>
@@ -78,7 +79,15 @@ export function makeRecovery(request: Http, environment: Environment, clock: Ser
             if (!isCurrent()) throw new CarillonError('aborted');
           }
         },
-        ({ code }) => /^(aborted|forbidden|invalid|not_found)$/.test(code),
+        (error) => {
+          const isFinal = /aborted|forbidden|invalid|not_found/.test(error.code);
+          // Who waits for messages is told why they do not come.
+          if (!isFinal && !isReported) {
+            isReported = true;
+            report(error);
+          }
+          return isFinal;
+        },
       );
 
     const pages = (options: HistoryOptions) => walk(async (startKey) => (await read({ ...options, startKey }))[0]);

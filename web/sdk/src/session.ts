@@ -52,10 +52,10 @@ export function makeSession(
   events: SessionEvents,
 ): Session {
   const { reconnect = {}, timeoutMs = 10_000, pingIntervalMs = 15_000, pauseWhenOffline = true, pauseWhenHidden = true } = options;
-  const { maxAttempts = Infinity } = reconnect || { maxAttempts: 0 };
+  const backoff = reconnect || { maxAttempts: 0 };
+  const { maxAttempts = Infinity } = backoff;
   let failures = 0;
   let life: Scope | undefined;
-  let unwatch: (() => void) | undefined;
   /** An attempt is under way, or a connection there. */
   let isBusy = false;
   /** When the next attempt is. */
@@ -77,7 +77,7 @@ export function makeSession(
       if (life) return;
       life = makeScope(environment);
       wantsToken = true;
-      unwatch = environment.watch(step);
+      life.add(environment.watch(step));
       due = failures = 0;
       last = undefined;
       isBusy = wasRefused = false;
@@ -95,7 +95,7 @@ export function makeSession(
   };
 
   const set = (status: ConnectionStatus, more?: Partial<ConnectionState>) => {
-    const state = { status, attempts: failures, ...more };
+    const state = { status, attempts: failures, error: last, ...more };
     if (JSON.stringify(state) === JSON.stringify(session.state)) return;
     session.state = state;
     events.changed(state);
@@ -104,28 +104,32 @@ export function makeSession(
   const finish = (status: 'idle' | 'stopped', error: CarillonError) => {
     life?.end(error);
     life = undefined;
-    unwatch?.();
-    events.lost(error, 'idle');
     session.socket?.end(error);
+    events.lost(error, 'idle');
+    // A listener started it again.
+    if (life) return;
     if (status === 'idle') failures = 0;
-    set(status, { error: status === 'stopped' ? error : undefined });
+    last = status === 'stopped' ? error : undefined;
+    set(status);
   };
 
   /** Goes on, as far as it is time to. Called whenever that may have changed. */
   const step = (): void => {
-    if (!life || isBusy) return;
+    const mine = life;
+    if (!mine || isBusy) return;
     const left = due - environment.monotonic();
     cancelStep?.();
     if ((pauseWhenOffline && !environment.online()) || (pauseWhenHidden && environment.hidden())) {
       // After it, at once.
       due = 0;
-      set('paused', { error: last });
+      set('paused');
     } else if (left >= 1) {
-      set('waiting', { error: last, retryAt: Math.round(environment.now() + left) });
-      cancelStep = life.after(left, step);
+      set('waiting', { retryAt: Math.round(environment.now() + left) });
+      cancelStep = mine.after(left, step);
     } else {
-      set('connecting', { error: last });
-      void run(life);
+      set('connecting');
+      // A listener may have ended it.
+      if (!mine.reason) void run(mine);
     }
   };
 
@@ -140,7 +144,7 @@ export function makeSession(
     failures = isStable ? 0 : failures + 1;
     const final = verdict(error);
     if (final) return finish('stopped', final);
-    const delay = retryDelay(environment, Math.max(failures - 1, 0), error, reconnect || {});
+    const delay = retryDelay(environment, Math.max(failures - 1, 0), error, backoff);
     due = returnAt ? Math.max(returnAt, isStable ? 0 : now + delay) : now + delay;
     step();
   };
@@ -167,8 +171,8 @@ export function makeSession(
     const Socket = options.WebSocket ?? (globalThis.WebSocket as WebSocketConstructor);
     try {
       return new Socket(url + queryText({ ...query, ticket }), ticket ? [subprotocol] : [subprotocol, `bearer.${token}`]);
-    } catch (cause) {
-      throw new CarillonError('invalid', 'no WebSocket: see that option', { cause });
+    } catch {
+      throw new CarillonError('invalid', 'WebSocket');
     }
   };
 
@@ -182,7 +186,7 @@ export function makeSession(
       events.report,
       (frame) => {
         if (greeted) return onFrame(connection, frame);
-        if (frame['type'] !== 'connected') throw new TypeError();
+        if (frame['type'] !== 'connected') throw frame;
         greeted = true;
         cancel();
         void greet(connection, frame);
@@ -199,6 +203,7 @@ export function makeSession(
 
   const greet = async (connection: Connection, frame: Frame) => {
     wasRefused = false;
+    last = undefined;
     void keepAlive(connection, environment, pingIntervalMs, clock);
     await events.opened(connection, frame).catch((cause) => connection.end(asCarillonError(cause)));
     if (connection.reason) return;
@@ -238,7 +243,7 @@ export function makeSession(
     if (code === 'unauthorized' || code === 'forbidden' || (code === 'invalid' && !status)) return error;
     wantsToken ||= closeCode === 4401;
     if (fatal[closeCode] && !(wantsToken && tokens.renewable))
-      return new CarillonError(fatal[closeCode], wantsToken ? 'token expired, and is no function' : error.message, {
+      return new CarillonError(fatal[closeCode], error.message, {
         closeCode,
         cause: error,
       });

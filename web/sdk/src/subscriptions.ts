@@ -32,9 +32,9 @@ export function makeSubscriptions(environment: Environment, every: boolean, time
     if (!stream) {
       streams.set(key, (stream = makeStream(target, events.deliver, events.failed)));
       stream.changed = () => {
-        if (stream.wanted() && !stream.subscribed) stream.setStatus(connection ? 'joining' : offline);
+        if (stream.wanted()) settle(stream);
         // At the end of this turn, as many changes cancel out.
-        queueMicrotask(() => settle(stream));
+        else queueMicrotask(() => settle(stream));
       };
     }
     return stream;
@@ -55,19 +55,20 @@ export function makeSubscriptions(environment: Environment, every: boolean, time
       // Left meanwhile, or left and joined again: the later answer counts.
       if (stream.task !== asked) continue;
       if (denied && !denied.includes(chatId)) events.joined(stream);
-      else stream.end('denied', new CarillonError(error.code, error.message, { status: error.status, chatIds: [chatId] }));
+      else stream.end('denied', new CarillonError(error.code, error.message, { ...error, chatIds: [chatId] }));
     }
   };
 
   const ask = (asked: TargetStream[], through: Connection): Promise<unknown> => {
-    for (const stream of asked) stream.join(asked);
+    // A listener may end the connection.
+    for (const stream of asked) if (!through.reason) stream.join(asked);
     return persist(
       environment,
       through,
       () => through.request({ action: 'subscribe', chatIds: asked.map(({ target }) => target.chatId) }, timeoutMs),
       (error) => error.code === 'timeout' || !isPassing(error),
     ).then(
-      ({ denied }) => answered(asked, new CarillonError('forbidden', undefined, { status: 403 }), texts(denied)),
+      ({ denied }) => answered(asked, new CarillonError('forbidden'), texts(denied)),
       (error: CarillonError): unknown => {
         if (error.code === 'timeout') through.end(error);
         if (through.reason) return;
@@ -92,6 +93,7 @@ export function makeSubscriptions(environment: Environment, every: boolean, time
       stream.end('idle');
       stream.reset();
     } else if (connection) void join([stream], connection);
+    else stream.setStatus(offline);
   };
 
   return {

@@ -1,5 +1,6 @@
 import { CarillonError } from './errors.js';
 import { isText } from './failure.js';
+import { within } from './scope.js';
 import type { Environment, Token } from './types.js';
 
 /** Before a token ends a new one is asked for. */
@@ -9,8 +10,10 @@ const longestToken = 65_536;
 
 export type TokenSource = ReturnType<typeof makeTokenSource>;
 
-/** The token in force; asks the provider, one call at a time. `now`: the server's clock. `renewed` is called when the provider gave one. */
-export function makeTokenSource(given: Token, { monotonic }: Environment, now: () => number, renewed: (token: string) => void) {
+/** The token in force; asks the provider, one call at a time, which may take `timeoutMs`. `now`: the server's clock. `renewed` is called
+ *  when the provider gave one. */
+export function makeTokenSource(given: Token, environment: Environment, timeoutMs: number, now: () => number, renewed: (token: string) => void) {
+  const { monotonic } = environment;
   let current = isText(given) ? given : undefined;
   let asked = -Infinity;
   let asking: Promise<string> | undefined;
@@ -33,11 +36,12 @@ export function makeTokenSource(given: Token, { monotonic }: Environment, now: (
 
   const ask = async (provider: () => string | Promise<string>) => {
     try {
-      const token = await provider();
+      const token = await within(environment, timeoutMs, {}, async () => provider());
       if (!isText(token) || !token) throw new TypeError();
       current = token;
       asked = monotonic();
-    } catch (cause) {
+    } catch (error) {
+      const { cause = error } = error as Error;
       throw new CarillonError('token_provider', undefined, { cause });
     }
     renewed(current);

@@ -201,7 +201,7 @@ export interface ClientOptions {
   pauseWhenHidden?: boolean;
   /** Default 15000; a ping that is not answered within as much again is a lost connection. */
   pingIntervalMs?: number;
-  /** How long an upgrade, and any request, may take; default 10000. */
+  /** How long an upgrade, any request, and the token provider may take; default 10000. */
   timeoutMs?: number;
   /** Default 30000; at most 240000, as the server remembers ids for five minutes. */
   publishTimeoutMs?: number;

@@ -48,6 +48,16 @@ describe('the clock offset', () => {
     expect(client.latency.roundTripMs).toBe(3010);
   });
 
+  it('is right where our clock was set during a ping', async () => {
+    const { client, device } = await room((ann) => (ann.line.up = () => 100));
+    device.line.up = () => 90;
+    await world().run(13_050);
+    device.skewMs = 60_000;
+    await world().run(1000);
+    expect(client.latency.roundTripMs).toBe(100);
+    expect(client.latency.clockOffsetMs).toBeCloseTo(-59_960, 5);
+  });
+
   it('follows a clock that was set', async () => {
     const { client, device } = await room();
     device.skewMs = 60_000;
@@ -166,6 +176,25 @@ describe('latencies', () => {
     world().server.say('room', 1);
     await world().run(120_000);
     expect(world().server.requestsTo('POST', '/metrics').length).toBeLessThanOrEqual(2);
+  });
+
+  it('that fail to be sent while it closes are not sent for ever', async () => {
+    const { client } = await room();
+    world().server.onHttp = ({ path }) => (path === '/metrics' ? 'hang' : undefined);
+    world().server.say('room', 1);
+    await world().run(11_000);
+    world().server.onHttp = ({ path }) => (path === '/metrics' ? { status: 503, body: {} } : undefined);
+    await world().clock.settle(client.close());
+    await world().run(60_000);
+    expect(world().server.requestsTo('POST', '/metrics').length).toBe(1);
+  });
+
+  it('are right where our clock was set meanwhile', async () => {
+    const { device } = await room();
+    device.skewMs = 60_000;
+    world().server.say('room', 1);
+    await world().run(15_000);
+    expect(sent()).toEqual([{ messageId: expect.any(String), endToEndMs: expect.closeTo(10, 3), networkMs: expect.closeTo(10, 3) }]);
   });
 
   it('that are left at close() are sent, by a request that outlives the page', async () => {

@@ -323,6 +323,17 @@ describe('a half-open connection', () => {
     expect(ann.line.sockets.length).toBe(1);
   });
 
+  it('is not mistaken for one whose answer was read too late', async () => {
+    const ann = await world().device('ann', { pingIntervalMs: 5000 }).connected();
+    await world().run(1000);
+    const pings = () => world().server.framesOf('ping').length;
+    for (const before = pings(); pings() === before; ) await world().run(1);
+    world().clock.stall(20_000);
+    await world().run(60_000);
+    expect(ann.line.sockets.length).toBe(1);
+    expect(ann.status).toBe('connected');
+  });
+
   it('pings every 15 seconds by itself', async () => {
     await world().device('ann').connected();
     await world().run(1000);

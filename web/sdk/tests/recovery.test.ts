@@ -129,6 +129,21 @@ describe('after a reconnect', () => {
     expect(device.line.sockets.length).toBe(2);
   });
 
+  it('that can read nothing says so once, and goes on', async () => {
+    const { device, screen, chat } = await room();
+    say(1, 1);
+    await world().run(100);
+    world().server.onHttp = ({ path }) => (path === '/messages' ? { status: 500, body: { error: 'Internal error' } } : undefined);
+    await away(device, () => say(2, 2));
+    await world().run(300_000);
+    expect(chat.status).toBe('recovering');
+    // The chat's reads, and those of the user's own messages.
+    expect(device.errors.map(({ code, status }) => [code, status])).toEqual([['unavailable', 500], ['unavailable', 500]]);
+    world().server.onHttp = undefined;
+    await world().run(60_000);
+    expect(screen.contents).toEqual([1, 2]);
+  });
+
   it('fails in the middle of a page walk, and neither loses nor repeats', async () => {
     const { device, screen } = await room();
     say(1, 1);

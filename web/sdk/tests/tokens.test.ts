@@ -220,11 +220,68 @@ describe('a token', () => {
     },
   );
 
+  it('stands in no error where the WebSocket does not take it', async () => {
+    const token = 'to ken';
+    const strict = class {
+      constructor(_: string, protocols: string[]) {
+        throw new SyntaxError(`The subprotocol '${protocols[1]}' is invalid.`);
+      }
+    };
+    const ann = world().device('ann', { token, WebSocket: strict as never });
+    const error = await rejection(world().clock, ann.client.connect());
+    expect(error).toMatchObject({ code: 'invalid' });
+    for (let at: unknown = error; at instanceof Error; at = at.cause) expect(at.message).not.toContain(token);
+  });
+
   it('stands in no URL and no error', async () => {
     const token = world().server.token('ann', { ttlMs: -1000 });
     const ann = world().device('ann', { token });
     const error = await rejection(world().clock, ann.client.connect());
     const texts = [...world().server.requests.map(({ query }) => String(query)), ...world().server.upgrades.map(({ url }) => url.href), JSON.stringify(error), error.message, String(error.details), JSON.stringify(ann.states)];
     for (const text of texts) expect(text).not.toContain(token);
+  });
+});
+
+describe('a provider that never answers', () => {
+  /** Hangs while `hangs`. */
+  function hanging() {
+    const state = { hangs: true };
+    const token = () => (state.hangs ? new Promise<string>(() => {}) : world().server.token('ann'));
+    return { state, token };
+  }
+
+  it('is given up after timeoutMs, reported and asked again', async () => {
+    const { state, token } = hanging();
+    const ann = world().device('ann', { token, timeoutMs: 3000 });
+    const connecting = ann.client.connect();
+    await world().run(3500);
+    expect(ann.errors).toMatchObject([{ code: 'token_provider', cause: { code: 'timeout' } }]);
+    state.hangs = false;
+    await world().clock.settle(connecting);
+  });
+
+  it('keeps no request longer than timeoutMs, nor from being aborted', async () => {
+    const { state, token } = hanging();
+    const ann = world().device('ann', { token, timeoutMs: 3000 });
+    const controller = new AbortController();
+    const reading = rejection(world().clock, ann.client.history({ chatId: 'x' }, { signal: controller.signal }));
+    controller.abort();
+    expect(await reading).toMatchObject({ code: 'aborted' });
+    const before = world().clock.time;
+    expect((await rejection(world().clock, ann.client.history({ chatId: 'x' }))).name).toBe('CarillonError');
+    expect(world().clock.time - before).toBeLessThanOrEqual(3000);
+    state.hangs = false;
+    await world().clock.settle(ann.client.history({ targetClass: 'user', targetId: 'ann' }));
+  });
+
+  it('once does not end a publish by HTTP, nor does one that throws', async () => {
+    let failures = 1;
+    world().server.store.grant('ann', 'chat:room');
+    const token = () => {
+      if ((failures -= 1) >= 0) throw new Error('no session');
+      return world().server.token('ann');
+    };
+    const ann = world().device('ann', { token });
+    expect(await world().clock.settle(ann.client.publish({ chatId: 'room', content: 1 }, { via: 'http' }))).toMatchObject({ messageType: 'standard' });
   });
 });

@@ -77,6 +77,15 @@ describe('drafts', () => {
     expect(after(sending, stored(comment('x', 5, { content: 'hello' }))).drafts).toHaveLength(1);
   });
 
+  it('of which nobody knew whether they were saved are replaced when they were', () => {
+    const refused: Change = { type: 'refused', key: '1', problem: 'no answer' };
+    const list = after(sending, refused, stored(mine));
+    expect([list.drafts, ids(list)]).toEqual([[], 'm']);
+    const again = after(sending, refused, { ...sending, key: '2' }, stored(mine));
+    expect(again.drafts.map(({ key }) => key), 'the one that waits for its answer is it').toEqual(['1']);
+    expect(after(page([mine]), sending, refused, stored(mine)).drafts, 'known before').toHaveLength(1);
+  });
+
   it('of the same text are replaced one by one', () => {
     const list = after(sending, { ...sending, key: '2' }, stored(mine));
     expect(list.drafts.map(({ key }) => key)).toEqual(['2']);

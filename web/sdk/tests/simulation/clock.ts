@@ -62,6 +62,17 @@ export class Clock {
     });
   }
 
+  /** Nothing runs for `ms`; then what was due, timers (which have owners) before what the network brought, as platforms do it. */
+  stall(ms: number) {
+    this.time += ms;
+    const all = this.#heap;
+    this.#heap = [];
+    for (const task of all) {
+      if (!task.owner) task.at = Math.max(task.at, this.time + 1);
+      this.#push(task);
+    }
+  }
+
   /** Lets time pass until `done()`; fails after `ms`. */
   async until(done: () => boolean, what: string, ms = 120_000) {
     const end = this.time + ms;

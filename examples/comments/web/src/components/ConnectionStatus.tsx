@@ -22,13 +22,16 @@ export function ConnectionStatus() {
     return () => clearTimeout(timer);
   }, [status]);
 
+  // Why it failed is shown as the status.
+  const tryAgain = () => void reconnect().catch(() => {});
+
   // Between attempts it goes from waiting to connecting and back, which is one state for who waits.
   const lost = shown === 'connecting' && attempts > 0 ? 'waiting' : shown;
   return (
     <div className={styles.status} data-status={status}>
       <span className={styles.dot} data-look={lost} />
       <span role="status">{TEXTS[lost]}{lost === 'stopped' && error ? `: ${error.message}` : ''}</span>
-      {lost === 'stopped' && <button type="button" onClick={() => void reconnect()}>Reconnect</button>}
+      {lost === 'stopped' && <button type="button" onClick={tryAgain}>Reconnect</button>}
     </div>
   );
 }

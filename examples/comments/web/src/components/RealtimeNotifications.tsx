@@ -1,5 +1,5 @@
 import Link from 'next/link';
-import { useEffect, useRef, useState } from 'react';
+import { type MouseEvent, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { useCommentsWebSocket } from '../hooks/useCommentsWebSocket';
 import { useWebSocketManager } from '../hooks/useWebSocketManager';
 import { fieldsOf } from '../lib/comment';
@@ -28,10 +28,13 @@ const excerptOf = (text: string) => {
 /** Toasts for what other people write, on whatever post, and for the service's test messages. */
 export function RealtimeNotifications({ me, postId }: { me: string; postId: string }) {
   const [toasts, setToasts] = useState<Toast[]>([]);
-  const [held, setHeld] = useState(false);
+  /** The toasts that the pointer and the focus are on; they may be gone. */
+  const [pointed, setPointed] = useState<string>();
+  const [focused, setFocused] = useState<string>();
   const { subscribe } = useWebSocketManager();
   const known = useRef(new Set<string>());
   const tests = useRef(0);
+  const region = useRef<HTMLElement>(null);
 
   const show = (toast: Toast) => {
     const keys = known.current;
@@ -43,10 +46,12 @@ export function RealtimeNotifications({ me, postId }: { me: string; postId: stri
     }
     setToasts((before) => [...before, toast].slice(-SHOWN));
   };
-  const dismiss = (key: string) => {
-    setToasts((before) => before.filter((toast) => toast.key !== key));
-    // What the pointer or the focus was on may be gone, and says nothing of its leaving.
-    setHeld(false);
+  const dismiss = (key: string) => setToasts((before) => before.filter((toast) => toast.key !== key));
+  const dismissBy = ({ currentTarget, detail }: MouseEvent, key: string) => {
+    // Who uses the keyboard goes on to the next one; the pointer's next click may be anywhere.
+    const toast = detail === 0 ? currentTarget.closest('li') : null;
+    (toast?.nextElementSibling ?? toast?.previousElementSibling)?.querySelector('button')?.focus();
+    dismiss(key);
   };
 
   useCommentsWebSocket(null, {
@@ -62,30 +67,40 @@ export function RealtimeNotifications({ me, postId }: { me: string; postId: stri
 
   // One at a time, the oldest; none while somebody reads them.
   const oldest = toasts[0]?.key;
+  const held = toasts.some(({ key }) => key === pointed || key === focused);
   useEffect(() => {
     if (oldest === undefined || held) return undefined;
     const timer = setTimeout(() => dismiss(oldest), SHOWN_MS);
     return () => clearTimeout(timer);
   }, [oldest, held]);
 
+  // What had the focus is gone, and did not say so.
+  const lost = focused !== undefined && !toasts.some(({ key }) => key === focused);
+  useLayoutEffect(() => {
+    if (!lost) return;
+    setFocused(undefined);
+    region.current?.focus();
+  }, [lost]);
+
   return (
-    <section
-      aria-label="Notifications"
-      className={styles.region}
-      onMouseEnter={() => setHeld(true)}
-      onMouseLeave={() => setHeld(false)}
-      onFocus={() => setHeld(true)}
-      onBlur={() => setHeld(false)}
-    >
+    <section ref={region} tabIndex={-1} aria-label="Notifications" className={styles.region}>
       <ol aria-live="polite" aria-relevant="additions" className={styles.toasts}>
         {toasts.map(({ key, from, text, postId: where }) => (
-          <li key={key} className={styles.toast} data-toast={key}>
+          <li
+            key={key}
+            className={styles.toast}
+            data-toast={key}
+            onMouseEnter={() => setPointed(key)}
+            onMouseLeave={() => setPointed(undefined)}
+            onFocus={() => setFocused(key)}
+            onBlur={() => setFocused(undefined)}
+          >
             <Avatar name={from} />
             <div className={styles.body}>
               <p><b>{from}</b>{where && <> on {where === postId ? 'this post' : <Link href={`/?post=${encodeURIComponent(where)}`} prefetch={false}>{postOf(where)?.title ?? 'another post'}</Link>}</>}</p>
               <p className={styles.text}>{text}</p>
             </div>
-            <button type="button" className="plain" aria-label={`Dismiss the notification from ${from}`} onClick={() => dismiss(key)}>✕</button>
+            <button type="button" className="plain" aria-label={`Dismiss the notification from ${from}`} onClick={(event) => dismissBy(event, key)}>✕</button>
           </li>
         ))}
       </ol>

@@ -53,9 +53,10 @@ export function useComments(apiUrl: string, session: Session, postId: string) {
     listed: (listed) => change({ type: 'listed', ...listed }),
   });
 
-  const awaiting = list.drafts.some(({ status }) => status === 'accepted');
+  // Each of them: one may be accepted while the others are looked for.
+  const awaiting = list.drafts.flatMap(({ status, id }) => (status === 'accepted' ? [id] : [])).join(' ');
   useEffect(() => {
-    if (!awaiting) return undefined;
+    if (awaiting === '') return undefined;
     const timer = setTimeout(() => void read(), ARRIVAL_MS);
     return () => clearTimeout(timer);
   }, [awaiting, read]);

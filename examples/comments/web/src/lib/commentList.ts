@@ -93,15 +93,14 @@ function withListed(list: CommentList, { comments, count, timestamp }: Extract<C
 function withStored(list: CommentList, { comment, live, me }: Extract<Change, { type: 'stored' }>): CommentList {
   const isNew = !list.comments.some(({ id }) => id === comment.id);
   const comments = merged(list, list.comments, [comment]);
-  // One's own comment may come back before its acknowledgement: the draft of that text is it.
   const drafts = withoutArrived(list.drafts, [comment]);
-  const own = isNew && comment.userId === me && drafts.length === list.drafts.length
-    ? drafts.findIndex(({ status, content }) => status === 'sending' && content === comment.content)
-    : -1;
+  // One's own comment may come back before its acknowledgement, or without one: the draft of that text is it.
+  const draftThat = (is: Draft['status']) => drafts.find(({ status, content }) => status === is && content === comment.content);
+  const own = isNew && comment.userId === me && drafts.length === list.drafts.length ? (draftThat('sending') ?? draftThat('failed')) : undefined;
   return {
     ...list,
     comments,
-    drafts: own < 0 ? drafts : drafts.filter((_, index) => index !== own),
+    drafts: own ? drafts.filter((draft) => draft !== own) : drafts,
     live: isNew && live ? plus(list.live, comment.id) : list.live,
     touched: plus(list.touched, comment.id),
   };
